@@ -1,0 +1,157 @@
+"""The protocol of engine builders: what a plugin implements to turn clusters into engines and to run them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfgraft.graph.graph import Graph
+from tfgraft.graph.ref import TensorRef
+from tfgraft.graph.view import TensorInfo
+from tfgraft.registry.registry import Registry
+from tfgraft.registry.support import Support
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A convex set of nodes that becomes one engine.
+
+    Args:
+        id: unique in a plan, such as "engine_0".
+        engine: the engine builder's name.
+        function: the name of the library function whose body the nodes are in; empty for the main graph.
+        nodes: names in topological order, with the small constants that are copied into the segment.
+        inputs: tensors that the engine reads when it runs, in the order of the engine node's inputs.
+        weights: large constants; each stays one Const node of the graph and feeds the engine node after `inputs`.
+        outputs: tensors that are read outside the cluster, in the order of the engine node's outputs.
+        size: number of nodes that compute something (no constants, no identities).
+    """
+
+    id: str
+    engine: str
+    function: str
+    nodes: tuple[str, ...]
+    inputs: tuple[TensorRef, ...]
+    weights: tuple[TensorRef, ...]
+    outputs: tuple[TensorRef, ...]
+    size: int
+
+
+@dataclass(frozen=True)
+class BuildContext:
+    """What a builder may use while it builds: the graph with its facts, the registry, its own options."""
+
+    graph: Graph
+    registry: Registry
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class BuildError(Exception):
+    """A cluster that cannot be built. `node` is the culprit where the builder knows it, else None."""
+
+    def __init__(self, message: str, node: str | None = None, code: str = "build-failed") -> None:
+        super().__init__(message)
+        self.node = node
+        self.code = code
+
+
+@dataclass(frozen=True)
+class BuiltEngine:
+    """An engine as bytes, with what is needed to load it.
+
+    Args:
+        engine: the engine builder's name.
+        payload: the serialized engine, without the weights that the engine node gets as inputs.
+        inputs: types and shapes of the data inputs.
+        outputs: types and shapes of the outputs.
+        weights: types and shapes of the weight inputs (they follow the data inputs).
+        metadata: JSON-able facts (options to load with, versions, how weights are laid out).
+    """
+
+    engine: str
+    payload: bytes
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    weights: tuple[TensorInfo, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where an engine runs: TensorFlow's device type ("CPU", "GPU") and ordinal."""
+
+    kind: str = "CPU"
+    ordinal: int = 0
+
+
+class Outputs(Protocol):
+    """Where an executor puts its results; given by the runtime, for one call."""
+
+    def allocate(self, i: int, shape: Sequence[int]) -> Array:
+        """Return TensorFlow's own buffer for output `i` as a writable array, for the engine to fill in place."""
+        ...
+
+
+class Executor(Protocol):
+    """A loaded engine. Thread-safe: TensorFlow calls `run` from several threads at once."""
+
+    def run(self, inputs: Sequence[Array], outputs: Outputs) -> None:
+        """Compute every output.
+
+        Args:
+            inputs: the data inputs, C-contiguous views of TensorFlow's buffers that must not be kept or written.
+            outputs: call `allocate` once for each output, with its shape, and fill the array.
+
+        Raises:
+            Exception: anything; the runtime then runs the native segment, or fails with the message if strict.
+        """
+        ...
+
+
+@runtime_checkable
+class EngineBuilder(Protocol):
+    """An engine builder. It has no state of its own: options come with the build and are stored in the metadata."""
+
+    name: str
+    """The engine's name, as users write it."""
+    converters: tuple[str, ...]
+    """The converter sets whose registry entries it uses, strongest first (its own name, then e.g. "onnx")."""
+
+    def available(self) -> Support:
+        """Say whether engines can be built and run on this machine; a refusal's hint says what to install."""
+        ...
+
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        """Raise ValueError naming the first option that the builder does not know or cannot take."""
+        ...
+
+    def build(self, cluster: Cluster, context: BuildContext) -> BuiltEngine:
+        """Turn a cluster into an engine.
+
+        Raises:
+            BuildError: the cluster cannot be built, with the culprit where it is known.
+        """
+        ...
+
+    def load(self, engine: BuiltEngine, weights: Sequence[Array], device: Device) -> Executor:
+        """Make a built engine ready to run. `weights` are views that stay valid only during the call."""
+        ...
+
+
+def fingerprint(engine: BuiltEngine, weights: Sequence[Array]) -> str:
+    """Return a hash of an engine and its weights: equal fingerprints may share one loaded engine (BLAKE2b, 128 bit)."""
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(engine.engine.encode())
+    digest.update(engine.payload)
+    digest.update(repr(sorted(engine.metadata.items())).encode())
+    for weight in weights:
+        digest.update(f"{weight.dtype}{weight.shape}".encode())
+        digest.update(np.ascontiguousarray(weight).data)
+    return digest.hexdigest()

@@ -1,0 +1,37 @@
+"""Node: one operation of a graph, frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tfgraft.graph.attrs import Attrs, DType
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One TensorFlow operation.
+
+    Args:
+        name: unique in its graph.
+        op: the op type, such as "Conv2D".
+        device: the device string; empty where none is asked for.
+        attrs: decoded attributes; see `Attrs`.
+        extra: the rest of the NodeDef (debug information, full type) as serialized proto, kept verbatim.
+    """
+
+    name: str
+    op: str
+    device: str = ""
+    attrs: Attrs = field(default_factory=Attrs)
+    extra: bytes = b""
+
+    def dtype(self, attr: str, default: str = "invalid") -> str:
+        """Return the name of the data type held by attribute `attr`."""
+        value = self.attrs.get(attr)
+        return value.name if isinstance(value, DType) else default
+
+    def text(self, attr: str, default: str = "") -> str:
+        """Return a bytes attribute as text."""
+        value: Any = self.attrs.get(attr)
+        return value.decode(errors="replace") if isinstance(value, bytes) else default
