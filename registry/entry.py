@@ -83,7 +83,9 @@ def _dtype(kind: str, i: int, dtype: str, allowed: frozenset[str]) -> Unsupporte
     if dtype in allowed:
         return None
     return Unsupported(
-        "dtype", f"{kind.capitalize()} {i} has type {dtype}; taken are {', '.join(sorted(allowed))}.", f"{kind} {i}"
+        "dtype",
+        f"{kind.capitalize()} {i} has type {dtype}; taken are {', '.join(sorted(allowed))}.",
+        f"{kind} {i}",
     )
 
 
@@ -166,7 +168,14 @@ def converter(
     def wrap(convert: Convert) -> tuple[Converter, ...]:
         return tuple(
             Converter(
-                name, engine, convert, spec or OpSpec(), check, priority, source=convert.__module__, notes=notes
+                name,
+                engine,
+                convert,
+                spec or OpSpec(),
+                check,
+                priority,
+                source=convert.__module__,
+                notes=notes,
             )
             for name in (op, *more)
         )

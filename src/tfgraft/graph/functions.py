@@ -1,0 +1,196 @@
+"""FunctionLibrary: the functions of a graph, kept verbatim, and their bodies as graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from tensorflow.core.framework import function_pb2
+
+from tfgraft.graph import dtypes
+from tfgraft.graph.attrs import Attrs, DType, FunctionRef
+from tfgraft.graph.graph import Graph
+from tfgraft.graph.node import Node
+from tfgraft.graph.opdefs import ARG, OpDefs
+from tfgraft.graph.ref import TensorRef, control_source
+
+
+class FunctionLibrary:
+    """Functions by name, in order. A body that nobody asks for is never decoded and is written back verbatim."""
+
+    def __init__(self, library: Any | None = None) -> None:
+        """`library` is a `FunctionDefLibrary` proto; it is copied."""
+        self._proto = function_pb2.FunctionDefLibrary()
+        if library is not None:
+            self._proto.CopyFrom(library)
+        self._functions: dict[str, Any] = {f.signature.name: f for f in self._proto.function}
+        self._bodies: dict[str, Graph] = {}
+        self.opdefs = OpDefs(self._functions)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._functions
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._functions)
+
+    def __len__(self) -> int:
+        return len(self._functions)
+
+    def get(self, name: str) -> Any:
+        """Return the `FunctionDef` proto of a function (of its state before pending edits of its body)."""
+        return self._functions[name]
+
+    def add(self, function: Any) -> None:
+        """Add a `FunctionDef`, or replace the one of that name."""
+        name = function.signature.name
+        self._bodies.pop(name, None)
+        if name in self._functions:
+            self._functions[name].CopyFrom(function)
+        else:
+            self._proto.function.add().CopyFrom(function)
+            self._functions[name] = self._proto.function[-1]
+
+    def unique_name(self, wanted: str) -> str:
+        """Return `wanted`, or `wanted_1`, ... so that no function has the name yet."""
+        name, i = wanted, 0
+        while name in self._functions:
+            i += 1
+            name = f"{wanted}_{i}"
+        return name
+
+    def body(self, name: str) -> Graph | None:
+        """Return a function's body as a graph, the same one each time; edits of it are written by `to_proto`.
+
+        Arguments are nodes of op `_Arg`, what is returned are the graph's fetches. None if the body cannot be read
+        as a graph (an op that TensorFlow does not know, or an argument that is a list).
+        """
+        if name not in self._bodies:
+            body = _read_body(self, self._functions[name])
+            if body is None:
+                return None
+            self._bodies[name] = body
+        return self._bodies[name]
+
+    def bodies(self) -> list[Graph]:
+        """Return the bodies that were asked for."""
+        return list(self._bodies.values())
+
+    def write_back(self, body: Graph) -> None:
+        """Write an edited body into its function, signature and attributes kept."""
+        _write_body(self, body, self._functions[body.name])
+
+    def to_proto(self) -> Any:
+        """Return the library as a `FunctionDefLibrary` proto."""
+        return self._proto
+
+    def reachable(self, nodes: Iterable[Node]) -> list[str]:
+        """Return the functions that some nodes call, directly or through other functions, in order of discovery."""
+        found: dict[str, None] = {}
+        pending = [name for node in nodes for name in called(node) if name in self]
+        while pending:
+            name = pending.pop()
+            if name in found:
+                continue
+            found[name] = None
+            for node_def in self._functions[name].node_def:
+                pending.extend(c for c in _called_by_def(node_def) if c in self)
+        return list(found)
+
+
+def called(node: Node) -> list[str]:
+    """Return the names of the functions that a node refers to: its function attributes and its op."""
+    names = [node.op]
+    for key in node.attrs:
+        value = node.attrs.proto(key)
+        if value.HasField("func") or value.list.func:
+            decoded = node.attrs[key]
+            names.extend(
+                f.name
+                for f in (decoded if isinstance(decoded, tuple) else (decoded,))
+                if isinstance(f, FunctionRef)
+            )
+    return names
+
+
+def _called_by_def(node_def: Any) -> Iterator[str]:
+    yield node_def.op
+    for value in node_def.attr.values():
+        if value.HasField("func"):
+            yield value.func.name
+        for func in value.list.func:
+            yield func.name
+
+
+def _read_body(library: FunctionLibrary, function: Any) -> Graph | None:
+    from tfgraft.graph.graphdef import add_node_defs, node_from_def
+
+    signature = function.signature
+    if any(arg.number_attr or arg.type_list_attr or not arg.type for arg in signature.input_arg):
+        return None
+    graph = Graph(library, signature.name)
+    offsets: dict[str, dict[str, int]] = {}
+    for node_def in function.node_def:
+        outputs = library.opdefs.outputs(node_from_def(node_def))
+        if outputs is None:
+            return None
+        offset, starts = 0, {}
+        for arg_name, count in outputs:
+            starts[arg_name] = offset
+            offset += count
+        offsets[node_def.name] = starts
+    args = {arg.name for arg in signature.input_arg}
+
+    def resolve(text: str) -> TensorRef:
+        name, *rest = text.split(":")
+        if name in args:
+            return TensorRef(name, 0)
+        return TensorRef(name, offsets[name][rest[0]] + int(rest[1]))
+
+    arg_nodes = []
+    for i, arg in enumerate(signature.input_arg):
+        attrs = {"T": DType(dtypes.name_of(arg.type)), "index": i}
+        arg_nodes.append((Node(arg.name, ARG, attrs=Attrs(attrs)), [], []))
+    body_nodes = []
+    for node_def in function.node_def:
+        data = [resolve(t) for t in node_def.input if control_source(t) is None]
+        controls = [c for t in node_def.input if (c := control_source(t)) is not None]
+        body_nodes.append((node_from_def(node_def), data, controls))
+    add_node_defs(graph, [*arg_nodes, *body_nodes])
+    graph.fetches = tuple(resolve(function.ret[arg.name]) for arg in signature.output_arg)
+    graph.feeds = tuple(TensorRef(arg.name, 0) for arg in signature.input_arg)
+    graph.keep = frozenset(function.control_ret.values())
+    return graph
+
+
+def _write_body(library: FunctionLibrary, body: Graph, function: Any) -> None:
+    from tfgraft.graph.graphdef import node_to_def
+
+    args = {arg.name for arg in function.signature.input_arg}
+
+    def text(ref: TensorRef) -> str:
+        if ref.node in args:
+            return ref.node
+        outputs = library.opdefs.outputs(body.node(ref.node))
+        assert outputs is not None, ref
+        port = ref.port
+        for arg_name, count in outputs:
+            if port < count:
+                return f"{ref.node}:{arg_name}:{port}"
+            port -= count
+        raise ValueError(f"node {ref.node!r} of function {body.name!r} has no output {ref.port}")
+
+    node_defs = []
+    for node in body:
+        if node.name in args:
+            continue
+        node_def = node_to_def(node)
+        node_def.input.extend(text(ref) for ref in body.inputs(node.name))
+        node_def.input.extend(f"^{c}" for c in body.control_inputs(node.name))
+        node_defs.append(node_def)
+    returns = {
+        arg.name: text(ref) for arg, ref in zip(function.signature.output_arg, body.fetches, strict=True)
+    }
+    del function.node_def[:]
+    function.node_def.extend(node_defs)
+    for name, value in returns.items():
+        function.ret[name] = value

@@ -1,0 +1,111 @@
+"""GraphDef <-> Graph. The way there and back is the identity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tensorflow.core.framework import graph_pb2, node_def_pb2
+
+from tfgraft.graph.attrs import Attrs
+from tfgraft.graph.functions import FunctionLibrary
+from tfgraft.graph.graph import Graph
+from tfgraft.graph.node import Node
+from tfgraft.graph.ref import TensorRef, control_source
+
+
+class GraphDefError(ValueError):
+    """A GraphDef that is not a graph: a name twice, or an input that does not exist."""
+
+
+def node_from_def(node_def: Any) -> Node:
+    """Make a node out of a `NodeDef`; inputs are not part of a node."""
+    extra = b""
+    if node_def.HasField("experimental_debug_info") or node_def.HasField("experimental_type"):
+        rest = node_def_pb2.NodeDef()
+        if node_def.HasField("experimental_debug_info"):
+            rest.experimental_debug_info.CopyFrom(node_def.experimental_debug_info)
+        if node_def.HasField("experimental_type"):
+            rest.experimental_type.CopyFrom(node_def.experimental_type)
+        extra = rest.SerializeToString()
+    return Node(node_def.name, node_def.op, node_def.device, Attrs.from_protos(node_def.attr), extra)
+
+
+def node_to_def(node: Node) -> Any:
+    """Make a `NodeDef` without inputs out of a node."""
+    node_def = node_def_pb2.NodeDef(name=node.name, op=node.op, device=node.device)
+    for key in node.attrs:
+        node_def.attr[key].CopyFrom(node.attrs.proto(key))
+    if node.extra:
+        node_def.MergeFromString(node.extra)
+    return node_def
+
+
+def add_node_defs(graph: Graph, nodes: Sequence[tuple[Node, Sequence[TensorRef], Sequence[str]]]) -> None:
+    """Fill an empty graph with (node, data inputs, control inputs).
+
+    Raises:
+        GraphDefError: a name is there twice, or an input does not exist.
+    """
+    for node, _, _ in nodes:
+        if node.name in graph._nodes:
+            raise GraphDefError(f"there are two nodes named {node.name!r}")
+        graph._nodes[node.name] = node
+    graph._g.add_nodes_from(graph._nodes)
+    add_edge = graph._g.add_edge
+    for node, inputs, controls in nodes:
+        for slot, ref in enumerate(inputs):
+            if ref.node not in graph._nodes:
+                raise GraphDefError(f"node {node.name!r} reads {str(ref)!r}, which does not exist")
+            add_edge(ref.node, node.name, key=slot, port=ref.port)
+        for i, source in enumerate(controls):
+            if source not in graph._nodes:
+                raise GraphDefError(f"node {node.name!r} waits for {source!r}, which does not exist")
+            add_edge(source, node.name, key=-1 - i)
+
+
+def from_graph_def(
+    graph_def: Any,
+    *,
+    feeds: Iterable[TensorRef] = (),
+    fetches: Iterable[TensorRef] = (),
+    keep: Iterable[str] = (),
+) -> Graph:
+    """Load a `GraphDef` (which must not be changed afterwards: constants are not copied).
+
+    Raises:
+        GraphDefError: a name is there twice, or an input does not exist.
+    """
+    graph = Graph(FunctionLibrary(graph_def.library), feeds=feeds, fetches=fetches, keep=keep)
+    nodes = []
+    for node_def in graph_def.node:
+        inputs, controls = [], []
+        for text in node_def.input:
+            source = control_source(text)
+            if source is None:
+                inputs.append(TensorRef.parse(text))
+            else:
+                controls.append(source)
+        nodes.append((node_from_def(node_def), inputs, controls))
+    add_node_defs(graph, nodes)
+    rest = graph_pb2.GraphDef()
+    rest.versions.CopyFrom(graph_def.versions)
+    if graph_def.HasField("debug_info"):
+        rest.debug_info.CopyFrom(graph_def.debug_info)
+    if graph_def.HasField("library"):
+        rest.library.SetInParent()  # present but empty is not the same as absent
+    graph.extra = rest.SerializeToString()
+    return graph
+
+
+def to_graph_def(graph: Graph) -> Any:
+    """Write a graph as a `GraphDef`, with the function library as it is (see `FunctionLibrary.write_back`)."""
+    graph_def = graph_pb2.GraphDef.FromString(graph.extra)
+    for node in graph:
+        node_def = node_to_def(node)
+        node_def.input.extend(ref.as_input() for ref in graph.inputs(node.name))
+        node_def.input.extend(f"^{source}" for source in graph.control_inputs(node.name))
+        graph_def.node.append(node_def)
+    if graph.library.to_proto().ByteSize():
+        graph_def.library.CopyFrom(graph.library.to_proto())
+    return graph_def
