@@ -65,9 +65,7 @@ class OpSpec:
                 )
         for i in self.constants:
             if i < len(view.inputs) and not view.inputs[i].is_constant:
-                return Unsupported(
-                    "not-constant", f"{view.op} needs input {i} to be a constant.", f"input {i}"
-                )
+                return Unsupported("not-constant", f"{view.op} needs input {i} to be a constant.", f"input {i}")
         for name, values in self.attrs.items():
             if name in view.node.attrs and view.attr(name) not in values:
                 allowed = " or ".join(repr(v) for v in values)

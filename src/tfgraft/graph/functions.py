@@ -105,9 +105,7 @@ def called(node: Node) -> list[str]:
         if value.HasField("func") or value.list.func:
             decoded = node.attrs[key]
             names.extend(
-                f.name
-                for f in (decoded if isinstance(decoded, tuple) else (decoded,))
-                if isinstance(f, FunctionRef)
+                f.name for f in (decoded if isinstance(decoded, tuple) else (decoded,)) if isinstance(f, FunctionRef)
             )
     return names
 
@@ -187,9 +185,7 @@ def _write_body(library: FunctionLibrary, body: Graph, function: Any) -> None:
         node_def.input.extend(text(ref) for ref in body.inputs(node.name))
         node_def.input.extend(f"^{c}" for c in body.control_inputs(node.name))
         node_defs.append(node_def)
-    returns = {
-        arg.name: text(ref) for arg, ref in zip(function.signature.output_arg, body.fetches, strict=True)
-    }
+    returns = {arg.name: text(ref) for arg, ref in zip(function.signature.output_arg, body.fetches, strict=True)}
     del function.node_def[:]
     function.node_def.extend(node_defs)
     for name, value in returns.items():
