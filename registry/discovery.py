@@ -33,8 +33,11 @@ def add_plugin(registry: Registry, plugin: Plugin, layer: str = "plugin") -> Non
     """
     trial = registry.copy()
     for target in (trial, registry):
-        for group in (*plugin.converters, *plugin.decompositions):
-            target.add(*group, layer=layer, source="" if layer == "built-in" else plugin.name)
+        source = "" if layer == "built-in" else plugin.name
+        for converters in plugin.converters:
+            target.add(*converters, layer=layer, source=source)
+        for decompositions in plugin.decompositions:
+            target.add(*decompositions, layer=layer, source=source)
         for builder in plugin.engines:
             target.add_engine(builder, plugin.name)
         for name, factory in plugin.passes.items():

@@ -144,7 +144,7 @@ def _read_body(library: FunctionLibrary, function: Any) -> Graph | None:
             return TensorRef(name, 0)
         return TensorRef(name, offsets[name][rest[0]] + int(rest[1]))
 
-    arg_nodes = []
+    arg_nodes: list[tuple[Node, list[TensorRef], list[str]]] = []
     for i, arg in enumerate(signature.input_arg):
         attrs = {"T": DType(dtypes.name_of(arg.type)), "index": i}
         arg_nodes.append((Node(arg.name, ARG, attrs=Attrs(attrs)), [], []))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 
@@ -54,7 +54,7 @@ class Graph:
         self.keep = frozenset(keep)
         self.facts = Facts()
         self.extra = b""
-        self._g: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+        self._g: Any = nx.MultiDiGraph()  # the stubs of networkx know string keys only
         self._nodes: dict[str, Node] = {}
 
     @property

@@ -1,0 +1,233 @@
+"""OnnxContext: what an ONNX op converter emits into, with layouts tracked so that transposes stay at the edges.
+
+A TensorFlow tensor may be held by several ONNX values that differ in the order of their dimensions. A convolution asks
+for its input as NCHW and gives its output as NCHW; an elementwise op takes its inputs in the order in which they are
+held; only an op that must have TensorFlow's own order brings a transpose back. Constants are transposed by numpy when
+the model is built (small ones) or when the engine is loaded (weights), never by the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from tfgraft.graph.ref import TensorRef
+from tfgraft.graph.view import NodeView, TensorInfo
+
+Perm = tuple[int, ...]
+
+ONNX_TYPES: dict[str, int] = {
+    "float32": TensorProto.FLOAT,
+    "float64": TensorProto.DOUBLE,
+    "float16": TensorProto.FLOAT16,
+    "bfloat16": TensorProto.BFLOAT16,
+    "int8": TensorProto.INT8,
+    "int16": TensorProto.INT16,
+    "int32": TensorProto.INT32,
+    "int64": TensorProto.INT64,
+    "uint8": TensorProto.UINT8,
+    "uint16": TensorProto.UINT16,
+    "uint32": TensorProto.UINT32,
+    "uint64": TensorProto.UINT64,
+    "bool": TensorProto.BOOL,
+    "string": TensorProto.STRING,
+    "complex64": TensorProto.COMPLEX64,
+    "complex128": TensorProto.COMPLEX128,
+}
+"""ONNX element types by TensorFlow's type names."""
+
+OPSET = 18
+IR_VERSION = 10
+
+
+@dataclass(frozen=True, slots=True)
+class WeightUse:
+    """An initializer that is filled when the engine is loaded, from a weight input of the engine node.
+
+    The value is `weight.transpose(perm).reshape(shape)`; None leaves a step out.
+    """
+
+    name: str
+    ref: TensorRef
+    perm: Perm | None
+    shape: tuple[int, ...] | None
+
+
+@dataclass
+class OnnxContext:
+    """Collects the ONNX nodes of one cluster.
+
+    Args:
+        weights: constants that are not baked into the model but given when it is loaded, with their types.
+    """
+
+    weights: dict[TensorRef, TensorInfo] = field(default_factory=dict)
+    nodes: list[Any] = field(default_factory=list)
+    initializers: list[Any] = field(default_factory=list)
+    weight_uses: list[WeightUse] = field(default_factory=list)
+    origins: dict[str, str] = field(default_factory=dict)
+    """The TensorFlow node behind each ONNX node, by the ONNX node's name."""
+    domains: dict[str, int] = field(default_factory=dict)
+    _held: dict[TensorRef, dict[Perm | None, str]] = field(default_factory=dict)
+    _constants: dict[tuple[str, tuple[int, ...], bytes], str] = field(default_factory=dict)
+    _names: set[str] = field(default_factory=set)
+    _current: str = ""
+
+    # What converters use -------------------------------------------------------------------------------------------
+
+    def get(self, view: NodeView, i: int, perm: Perm | None = None) -> str:
+        """Return the ONNX value of data input `i`, its dimensions in the order `perm` (None: TensorFlow's order).
+
+        `value.shape[k] == tensor.shape[perm[k]]`, as with `numpy.transpose`.
+        """
+        item = view.inputs[i]
+        if item.ref not in self._held and item.is_constant:
+            return self.weight(view, i, perm)
+        return self.value(item.ref, perm)
+
+    def perm_of(self, view: NodeView, i: int) -> Perm | None:
+        """Return the order in which data input `i` is held first (None: TensorFlow's, or a constant)."""
+        held = self._held.get(view.inputs[i].ref)
+        return None if held is None else next(iter(held))
+
+    def set(self, view: NodeView, port: int, name: str, perm: Perm | None = None) -> None:
+        """Say that the ONNX value `name` holds output `port` of the node, in the order `perm`."""
+        self.hold(TensorRef(view.name, port), name, perm)
+
+    def node(
+        self, op: str, inputs: Sequence[str], *, outputs: int = 1, domain: str = "", version: int = 1, **attrs: Any
+    ) -> Any:
+        """Emit an ONNX node; return the name of its output, or a list of names if `outputs` is not 1.
+
+        Args:
+            op: ONNX op type, of opset 18 where `domain` is empty.
+            inputs: names of values; "" for an optional input that is left out.
+            version: opset version of `domain`, if that is not ONNX's own.
+            attrs: attributes; those that are None are left out.
+        """
+        name = self._unique(f"{self._current}/{op}")
+        results = [name + ":0"] if outputs == 1 else [f"{name}:{i}" for i in range(outputs)]
+        proto = helper.make_node(op, list(inputs), results, name=name, domain=domain or None)
+        proto.attribute.extend(helper.make_attribute(k, v) for k, v in attrs.items() if v is not None)
+        self.nodes.append(proto)
+        self.origins[name] = self._current
+        if domain:
+            self.domains[domain] = version
+        return results[0] if outputs == 1 else results
+
+    def const(self, value: Any, dtype: str | None = None) -> str:
+        """Return an initializer with a small constant; equal constants are shared.
+
+        Args:
+            value: anything numpy makes an array of.
+            dtype: TensorFlow's type name; default the array's own type.
+        """
+        array = np.ascontiguousarray(value) if dtype is None else np.ascontiguousarray(value, dtype=dtype)
+        array = array.reshape(np.shape(value))  # ascontiguousarray makes a scalar one-dimensional
+        key = (str(array.dtype), array.shape, array.tobytes() if array.dtype != object else repr(array).encode())
+        if key not in self._constants:
+            name = self._unique("const")
+            self.initializers.append(numpy_helper.from_array(array, name))
+            self._constants[key] = name
+        return self._constants[key]
+
+    def ints(self, values: Sequence[int] | NDArray[Any]) -> str:
+        """Return an int64 initializer of rank 1: axes, shapes, pads."""
+        return self.const(np.asarray(values, np.int64).reshape(-1))
+
+    def weight(self, view: NodeView, i: int, perm: Perm | None = None, shape: tuple[int, ...] | None = None) -> str:
+        """Return constant input `i`, transposed by `perm`, then reshaped to `shape`, at no cost when running."""
+        item = view.inputs[i]
+        if item.ref not in self.weights:
+            array = view.known_const(i)
+            array = array if perm is None else array.transpose(perm)
+            return self.const(array if shape is None else array.reshape(shape))
+        info = self.weights[item.ref]
+        assert info.shape is not None, item.ref
+        dims = info.shape if perm is None else tuple(info.shape[d] for d in perm)
+        dims = shape if shape is not None else dims
+        for use in self.weight_uses:
+            if (use.ref, use.perm, use.shape) == (item.ref, perm, shape):
+                return use.name
+        name = self._unique(f"{item.ref.node}/weight")
+        proto = TensorProto(name=name, data_type=ONNX_TYPES[info.dtype], dims=dims)
+        proto.data_location = TensorProto.EXTERNAL
+        proto.external_data.add(key="location", value="weights")
+        self.initializers.append(proto)
+        self.weight_uses.append(WeightUse(name, item.ref, perm, shape))
+        return name
+
+    def cast(self, name: str, dtype: str) -> str:
+        """Emit a Cast to a type given by TensorFlow's name."""
+        cast: str = self.node("Cast", [name], to=ONNX_TYPES[dtype])
+        return cast
+
+    def transpose(self, name: str, perm: Sequence[int]) -> str:
+        """Emit a Transpose, unless it would change nothing."""
+        if list(perm) == list(range(len(perm))):
+            return name
+        result: str = self.node("Transpose", [name], perm=list(perm))
+        return result
+
+    # What the builder uses -----------------------------------------------------------------------------------------
+
+    def begin(self, node: str) -> None:
+        """Say which TensorFlow node the next ONNX nodes come from."""
+        self._current = node
+
+    def hold(self, ref: TensorRef, name: str, perm: Perm | None = None) -> None:
+        """Say that an ONNX value holds a tensor in the order `perm`."""
+        if perm is not None and perm == tuple(range(len(perm))):
+            perm = None
+        self._held.setdefault(ref, {}).setdefault(perm, name)
+
+    def value(self, ref: TensorRef, perm: Perm | None = None) -> str:
+        """Return the ONNX value of a tensor in the order `perm`, by a Transpose if it is not held that way yet."""
+        if perm is not None and perm == tuple(range(len(perm))):
+            perm = None
+        held = self._held[ref]
+        if perm not in held:
+            source, name = next(iter(held.items()))
+            rank = len(source or perm or ())
+            have, want = source or tuple(range(rank)), perm or tuple(range(rank))
+            held[perm] = self.transpose(name, [have.index(d) for d in want])
+        return held[perm]
+
+    def alias(self, ref: TensorRef, source: TensorRef) -> None:
+        """Say that a tensor is the same as another one (Identity)."""
+        self._held[ref] = self._held[source]
+
+    def is_held(self, ref: TensorRef) -> bool:
+        """Tell whether a tensor has an ONNX value."""
+        return ref in self._held
+
+    def _unique(self, wanted: str) -> str:
+        name, i = wanted, 1
+        while name in self._names:
+            i += 1
+            name = f"{wanted}_{i}"
+        self._names.add(name)
+        return name
+
+    def value_info(self, name: str, info: TensorInfo) -> Any:
+        """Return the ONNX type and shape of a value; unknown dimensions get names, equal ones the same."""
+        shape: list[int | str | None] | None = None
+        if info.shape is not None:
+            shape = [d if d >= 0 else (f"d{-d}" if d < -1 else None) for d in info.shape]
+        return helper.make_tensor_value_info(name, ONNX_TYPES[info.dtype], shape)
+
+    def model(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:
+        """Return the `ModelProto` of what was emitted, its inputs and outputs given as value infos."""
+        graph = onnx.GraphProto(name="cluster")
+        graph.node.extend(self.nodes)
+        graph.initializer.extend(self.initializers)
+        graph.input.extend(inputs)
+        graph.output.extend(outputs)
+        opsets = [helper.make_opsetid("", OPSET), *(helper.make_opsetid(d, v) for d, v in self.domains.items())]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="tfgraft")

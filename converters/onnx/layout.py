@@ -1,0 +1,76 @@
+"""Layouts: emitting elementwise ops in the order in which their inputs are held, and mapping axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from tfgraft.converters.onnx.context import OnnxContext, Perm
+from tfgraft.graph.view import NodeView
+
+NCHW: Perm = (0, 3, 1, 2)
+"""The order of an NHWC tensor's dimensions that makes it NCHW."""
+NCDHW: Perm = (0, 4, 1, 2, 3)
+"""The order of an NDHWC tensor's dimensions that makes it NCDHW."""
+
+
+def common_perm(ctx: OnnxContext, view: NodeView, indices: Sequence[int]) -> Perm | None:
+    """Return the order in which an op over same-rank inputs had best be computed.
+
+    It is the order of the first input that is held in another order than TensorFlow's and has the output's rank.
+    """
+    rank = view.outputs[0].rank
+    for i in indices:
+        perm = ctx.perm_of(view, i)
+        if perm is not None and len(perm) == rank and all(view.rank(k) is not None for k in indices):
+            return perm
+    return None
+
+
+def broadcast_inputs(ctx: OnnxContext, view: NodeView, indices: Sequence[int]) -> tuple[list[str], Perm | None]:
+    """Return the ONNX values of inputs that broadcast against each other, and the order in which they all are.
+
+    Inputs of lower rank are given leading dimensions of size one before they are put in that order.
+    """
+    perm = common_perm(ctx, view, indices)
+    if perm is None:
+        return [ctx.get(view, i) for i in indices], None
+    return [_in_order(ctx, view, i, perm) for i in indices], perm
+
+
+def _in_order(ctx: OnnxContext, view: NodeView, i: int, perm: Perm) -> str:
+    rank, missing = view.known_rank(i), len(perm) - view.known_rank(i)
+    if rank == 0:
+        return ctx.get(view, i)
+    if missing == 0:
+        return ctx.get(view, i, perm)
+    if view.inputs[i].is_constant:
+        shape = (1,) * missing + (view.shape(i) or ())
+        # Only one dimension differs from one (a bias, say): transposing is reshaping, done at no cost.
+        if sum(d != 1 for d in shape) <= 1:
+            return ctx.weight(view, i, None, tuple(shape[d] for d in perm))
+        return ctx.const(np.reshape(view.known_const(i), shape).transpose(perm))
+    expanded = ctx.node("Unsqueeze", [ctx.get(view, i), ctx.ints(range(missing))])
+    return ctx.transpose(expanded, perm)
+
+
+def elementwise(
+    emit: Callable[[OnnxContext, NodeView, list[str]], str],
+) -> Callable[[OnnxContext, NodeView], None]:
+    """Make a convert function of an op that works element by element on all its inputs, with broadcasting.
+
+    `emit(ctx, view, inputs)` emits the op on values that are all in one order and returns the result's name.
+    """
+
+    def convert(ctx: OnnxContext, view: NodeView) -> None:
+        values, perm = broadcast_inputs(ctx, view, range(len(view.inputs)))
+        ctx.set(view, 0, emit(ctx, view, values), perm)
+
+    return convert
+
+
+def held_axis(axis: int, rank: int, perm: Perm | None) -> int:
+    """Map an axis of a TensorFlow tensor (negative ones count from the end) to that of the value held as `perm`."""
+    positive = axis + rank if axis < 0 else axis
+    return positive if perm is None else perm.index(positive)

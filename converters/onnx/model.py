@@ -1,0 +1,95 @@
+"""A cluster as an ONNX model: every node through its registry entry, in topological order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tfgraft.converters.onnx.context import OnnxContext, WeightUse
+from tfgraft.graph.graph import Graph
+from tfgraft.graph.ref import TensorRef
+from tfgraft.graph.view import NodeView, TensorInfo
+from tfgraft.graph.views import PASS_THROUGH, const_info, const_source, node_view, tensor_info
+from tfgraft.plugins.protocol import BuildError, Cluster
+from tfgraft.registry.registry import Registry
+from tfgraft.registry.support import Unsupported
+
+
+@dataclass(frozen=True)
+class OnnxModel:
+    """A cluster as ONNX.
+
+    Args:
+        model: the `ModelProto`; its inputs are the cluster's in order, its outputs too.
+        weights: the initializers that are filled when the model is loaded.
+        origins: the TensorFlow node behind each ONNX node, by name.
+        inputs, outputs: types and shapes of the cluster's data inputs and outputs.
+    """
+
+    model: Any
+    weights: tuple[WeightUse, ...]
+    origins: Mapping[str, str]
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+
+
+def cluster_to_onnx(cluster: Cluster, graph: Graph, registry: Registry, sets: tuple[str, ...]) -> OnnxModel:
+    """Convert a cluster of a graph; `sets` are the converter sets to ask, strongest first.
+
+    Raises:
+        BuildError: a node is refused or its conversion fails; the node is named.
+    """
+    ctx = OnnxContext(weights={ref: const_info(graph.node(ref.node)) for ref in cluster.weights})
+    inputs = []
+    for i, ref in enumerate(cluster.inputs):
+        name = f"input_{i}"
+        inputs.append(ctx.value_info(name, tensor_info(graph, ref)))
+        ctx.hold(ref, name)
+    for name in cluster.nodes:
+        _convert(ctx, graph, registry, sets, name)
+    outputs = []
+    for i, ref in enumerate(cluster.outputs):
+        ctx.begin(ref.node)
+        info = tensor_info(graph, ref)
+        proto = ctx.node("Identity", [ctx.value(ref)])
+        ctx.nodes[-1].output[0] = f"output_{i}"
+        del proto
+        outputs.append(ctx.value_info(f"output_{i}", info))
+    return OnnxModel(
+        ctx.model(inputs, outputs),
+        tuple(ctx.weight_uses),
+        ctx.origins,
+        tuple(tensor_info(graph, ref) for ref in cluster.inputs),
+        tuple(tensor_info(graph, ref) for ref in cluster.outputs),
+    )
+
+
+def _convert(ctx: OnnxContext, graph: Graph, registry: Registry, sets: tuple[str, ...], name: str) -> None:
+    node = graph.node(name)
+    if node.op == "Const" or (node.op in PASS_THROUGH and const_source(graph, TensorRef(name))):
+        return  # taken where it is read
+    ctx.begin(name)
+    if node.op in PASS_THROUGH:
+        ctx.alias(TensorRef(name), graph.inputs(name)[0])
+        return
+    view = node_view(graph, name)
+    resolution = registry.resolve(view, sets)
+    if resolution.chosen is None:
+        assert isinstance(resolution.support, Unsupported)
+        raise BuildError(str(resolution.support), name, resolution.support.code)
+    try:
+        resolution.chosen.convert(ctx, view)
+        _check_outputs(ctx, graph, view)
+    except BuildError:
+        raise
+    except Exception as error:  # a converter, maybe a user's, may fail in any way: the node is named
+        reason = f"converter {resolution.chosen.source} failed for {view.op}: {type(error).__name__}: {error}"
+        raise BuildError(reason, name, "conversion-failed") from error
+
+
+def _check_outputs(ctx: OnnxContext, graph: Graph, view: NodeView) -> None:
+    read = {port for _, _, port in graph.consumers(view.name)}
+    missing = [port for port in sorted(read) if not ctx.is_held(TensorRef(view.name, port))]
+    if missing:
+        raise ValueError(f"it did not set output {missing[0]}")

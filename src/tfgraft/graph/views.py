@@ -1,0 +1,78 @@
+"""Node views of a graph's nodes, made from the facts that `infer_shapes` found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numpy.typing import NDArray
+from tensorflow.python.framework import tensor_util
+
+from tfgraft.graph import dtypes
+from tfgraft.graph.facts import Fact
+from tfgraft.graph.graph import Graph
+from tfgraft.graph.node import Node
+from tfgraft.graph.ref import TensorRef
+from tfgraft.graph.view import Input, NodeView, TensorInfo
+
+TENSORS: Fact[tuple[TensorInfo, ...]] = Fact("tensors")
+"""Types and shapes of a node's outputs."""
+
+PASS_THROUGH = frozenset({"Identity", "Snapshot", "StopGradient", "PreventGradient", "_EagerConst"})
+"""Ops whose output is their input."""
+
+
+def tensor_infos(graph: Graph, node: Node) -> tuple[TensorInfo, ...]:
+    """Return types and shapes of a node's outputs; without facts the types alone, from the OpDef."""
+    infos = graph.facts.get(TENSORS, node.name)
+    if infos is not None:
+        return infos
+    if node.op == "Const":
+        return (const_info(node),)
+    types = graph.library.opdefs.output_types(node)
+    return tuple(TensorInfo(t) for t in types or ())
+
+
+def tensor_info(graph: Graph, ref: TensorRef) -> TensorInfo:
+    """Return the type and shape of a tensor."""
+    infos = tensor_infos(graph, graph.node(ref.node))
+    return infos[ref.port] if ref.port < len(infos) else TensorInfo("invalid")
+
+
+def const_info(node: Node) -> TensorInfo:
+    """Return the type and shape of a Const node, without decoding its value."""
+    tensor = node.attrs.proto("value").tensor
+    return TensorInfo(dtypes.name_of(tensor.dtype), tuple(d.size for d in tensor.tensor_shape.dim))
+
+
+def const_source(graph: Graph, ref: TensorRef) -> Node | None:
+    """Return the Const node that a tensor comes from, through pass-through nodes at most, else None."""
+    node = graph.node(ref.node)
+    fed = {f.node for f in graph.feeds}
+    while node.op in PASS_THROUGH and node.name not in fed:
+        node = graph.node(graph.inputs(node.name)[0].node)
+    return node if node.op == "Const" and node.name not in fed else None
+
+
+def const_value(node: Node) -> NDArray[Any]:
+    """Return the value of a Const node."""
+    array: NDArray[Any] = tensor_util.MakeNdarray(node.attrs.proto("value").tensor)
+    return array
+
+
+def node_view(graph: Graph, name: str) -> NodeView:
+    """Return the view of a node that registry entries get."""
+    node = graph.node(name)
+    inputs = []
+    for ref in graph.inputs(name):
+        const = const_source(graph, ref)
+        if const is None:
+            inputs.append(Input(ref, tensor_info(graph, ref)))
+        else:
+            # The ref of a constant is that of its Const node: two Identity nodes of one constant are the same.
+            inputs.append(Input(TensorRef(const.name), const_info(const), True, _reader(const)))
+    return NodeView(node, tuple(inputs), tensor_infos(graph, node))
+
+
+def _reader(node: Node) -> Callable[[], NDArray[Any]]:
+    return lambda: const_value(node)

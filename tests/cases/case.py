@@ -1,0 +1,66 @@
+"""OpCase: one op with attributes and inputs, what to expect of it, and how a case becomes a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfgraft.graph.graph import Graph
+from tfgraft.graph.graphdef import from_graph_def
+from tfgraft.graph.ref import TensorRef
+from tfgraft.passes.base import PassContext
+from tfgraft.passes.infer_shapes import InferShapes
+from tfgraft.registry.registry import Registry
+
+
+@dataclass(frozen=True)
+class OpCase:
+    """One op as a user's graph has it.
+
+    Args:
+        id: unique in its table.
+        build: builds the op(s) from the input tensors; the last op type named `op` in the graph is the one tested.
+        inputs: values that are fed when running.
+        op: the TF op type that the case is about.
+        dynamic: whether each input's dimensions are unknown to the graph (True: all of them; a tuple: the shape).
+        unknown_rank: whether even the inputs' ranks are unknown.
+        rtol, atol: tolerances for float outputs; ints, bools must be equal.
+        refusal: the refusal code that is expected; None: the op is converted.
+    """
+
+    id: str
+    op: str
+    build: Callable[..., Any]
+    inputs: Sequence[Any]
+    dynamic: bool = False
+    unknown_rank: bool = False
+    rtol: float = 1e-5
+    atol: float = 1e-6
+    refusal: str | None = None
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+def graph_of(case: OpCase) -> tuple[Graph, list[np.ndarray[Any, Any]]]:
+    """Return the case's graph with shapes inferred, and TensorFlow's own results of its fetches."""
+    arrays = [np.asarray(v) for v in case.inputs]
+    g = tf.Graph()
+    with g.as_default():
+        feeds = []
+        for i, a in enumerate(arrays):
+            shape = None if case.unknown_rank else ([None] * a.ndim if case.dynamic else a.shape)
+            feeds.append(tf.compat.v1.placeholder(a.dtype, shape, f"x{i}"))
+        out = case.build(*feeds)
+        outs = list(tf.nest.flatten(out))
+        with tf.compat.v1.Session(graph=g) as session:
+            values = session.run(outs, dict(zip(feeds, arrays, strict=True)))
+    graph = from_graph_def(
+        g.as_graph_def(),
+        feeds=[TensorRef(t.op.name) for t in feeds],
+        fetches=[TensorRef(t.op.name, t.value_index) for t in outs],
+    )
+    InferShapes().run(graph, PassContext(Registry()))
+    return graph, values
