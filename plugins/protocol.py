@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -145,7 +145,7 @@ class EngineBuilder(Protocol):
         ...
 
 
-def fingerprint(engine: BuiltEngine, weights: Sequence[Array]) -> str:
+def fingerprint(engine: BuiltEngine, weights: Iterable[Array]) -> str:
     """Return a hash of an engine and its weights: equal fingerprints may share one loaded engine (BLAKE2b, 128 bit)."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update(engine.engine.encode())

@@ -125,7 +125,7 @@ def _read_body(library: FunctionLibrary, function: Any) -> Graph | None:
     signature = function.signature
     if any(arg.number_attr or arg.type_list_attr or not arg.type for arg in signature.input_arg):
         return None
-    graph = Graph(library, signature.name)
+    graph = Graph(library, signature.name, feeds=[TensorRef(arg.name) for arg in signature.input_arg])
     offsets: dict[str, dict[str, int]] = {}
     for node_def in function.node_def:
         outputs = library.opdefs.outputs(node_from_def(node_def))
@@ -155,7 +155,6 @@ def _read_body(library: FunctionLibrary, function: Any) -> Graph | None:
         body_nodes.append((node_from_def(node_def), data, controls))
     add_node_defs(graph, [*arg_nodes, *body_nodes])
     graph.fetches = tuple(resolve(function.ret[arg.name]) for arg in signature.output_arg)
-    graph.feeds = tuple(TensorRef(arg.name, 0) for arg in signature.input_arg)
     graph.keep = frozenset(function.control_ret.values())
     return graph
 

@@ -35,6 +35,7 @@ class Graph:
         keep: further nodes that must stay.
 
     Attributes:
+        fed: the names of the nodes behind `feeds`.
         facts: what passes found out about the nodes.
         extra: versions and debug information of the GraphDef as a serialized GraphDef, kept verbatim.
     """
@@ -50,6 +51,7 @@ class Graph:
         self.name = name
         self.library = library
         self.feeds = tuple(feeds)
+        self.fed = frozenset(ref.node for ref in self.feeds)
         self.fetches = tuple(fetches)
         self.keep = frozenset(keep)
         self.facts = Facts()

@@ -48,10 +48,9 @@ def const_info(node: Node) -> TensorInfo:
 def const_source(graph: Graph, ref: TensorRef) -> Node | None:
     """Return the Const node that a tensor comes from, through pass-through nodes at most, else None."""
     node = graph.node(ref.node)
-    fed = {f.node for f in graph.feeds}
-    while node.op in PASS_THROUGH and node.name not in fed:
+    while node.op in PASS_THROUGH and node.name not in graph.fed:
         node = graph.node(graph.inputs(node.name)[0].node)
-    return node if node.op == "Const" and node.name not in fed else None
+    return node if node.op == "Const" and node.name not in graph.fed else None
 
 
 def const_value(node: Node) -> NDArray[Any]:

@@ -1,0 +1,134 @@
+"""build_engines: turn clusters into engines; a node that breaks a build is found, refused and left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+from tfgraft.graph.graph import Graph
+from tfgraft.graph.views import const_value
+from tfgraft.passes.base import PassContext, PassResult
+from tfgraft.passes.form_clusters import CLUSTER, LEFT_OUT, FormClusters, make_cluster
+from tfgraft.passes.tag_support import TAG, Tag
+from tfgraft.plugins.protocol import BuildContext, BuildError, BuiltEngine, Cluster, EngineBuilder, fingerprint
+from tfgraft.registry.support import Unsupported
+
+_ATTEMPTS = 20
+"""A cluster that still fails to build after this many culprits were left out stays native."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """A cluster, its engine, and the fingerprint by which the engine is shared when loaded."""
+
+    cluster: Cluster
+    engine: BuiltEngine
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class BuildEngines:
+    """Builds an engine for each cluster of `ctx.results["clusters"]`; leaves `Built` values in `ctx.results["built"]`.
+
+    Where a build fails, the culprit (named by the builder, else found by bisection) is tagged native with the reason
+    and the rest of the cluster is formed anew.
+
+    Args:
+        forming: with what options the rest of a failed cluster is formed anew.
+    """
+
+    forming: FormClusters = field(default_factory=FormClusters)
+    name: ClassVar[str] = "build_engines"
+
+    def run(self, graph: Graph, ctx: PassContext) -> PassResult:
+        """Build; the graph is not changed.
+
+        Raises:
+            ValueError: the engine is not available here, or does not take an option.
+        """
+        clusters: list[Cluster] = list(ctx.results.get("clusters", ()))
+        builder = ctx.registry.engines[ctx.engine]
+        if clusters:
+            available = builder.available()
+            if isinstance(available, Unsupported):
+                raise ValueError(str(available))
+            builder.check_options(ctx.options)
+        graphs = {one.name: one for one in ctx.graphs(graph)}
+        built: list[Built] = []
+        for i, cluster in enumerate(clusters):
+            ctx.progress(f"{self.name} {cluster.id}: {cluster.size} ops", i, len(clusters))
+            built.extend(self._build(graphs[cluster.function], cluster, builder, ctx))
+        built = [_renumber(one, f"engine_{i}") for i, one in enumerate(built)]
+        for one in built:
+            where = graphs[one.cluster.function]
+            members = [name for name in one.cluster.nodes if where.node(name).op != "Const"]
+            where.facts.update(CLUSTER, dict.fromkeys(members, one.cluster.id))
+        ctx.results["clusters"] = [one.cluster for one in built]
+        ctx.results["built"] = built
+        return PassResult(summary=f"{len(built)} engines")
+
+    def _build(self, graph: Graph, cluster: Cluster, builder: EngineBuilder, ctx: PassContext) -> list[Built]:
+        context = BuildContext(graph, ctx.registry, ctx.options)
+        waiting, built, failures = [cluster], [], 0
+        while waiting:
+            current = waiting.pop(0)
+            try:
+                engine = builder.build(current, context)
+                weights = (const_value(graph.node(ref.node)) for ref in current.weights)  # one at a time
+                built.append(Built(current, engine, fingerprint(engine, weights)))
+                continue
+            except BuildError as error:
+                culprit = error
+            failures += 1
+            name = culprit.node or _bisect(graph, current, builder, context)
+            members = [n for n in current.nodes if graph.facts.get(CLUSTER, n) == cluster.id]
+            if failures > _ATTEMPTS or name not in members:
+                self._give_up(graph, members, culprit, ctx)
+                continue
+            self._refuse(graph, name, culprit, ctx)
+            rest = [n for n in members if n != name]
+            waiting.extend(self._form(graph, cluster, rest))
+        return built
+
+    def _form(self, graph: Graph, cluster: Cluster, nodes: Sequence[str]) -> list[Cluster]:
+        groups = self.forming.groups(graph, nodes)
+        inside = {name for group in groups for name in group}
+        graph.facts.update(CLUSTER, {n: cluster.id if n in inside else "" for n in nodes})
+        return [make_cluster(graph, group, cluster.id, cluster.engine) for group in groups]
+
+    def _refuse(self, graph: Graph, name: str, error: BuildError, ctx: PassContext) -> None:
+        old = graph.facts.get(TAG, name)
+        refusal = Unsupported(error.code, str(error), name)
+        graph.facts.set(TAG, name, replace(old or Tag("native"), role="native", refusal=refusal))
+        graph.facts.set(CLUSTER, name, "")
+        ctx.say(self.name, "warning", error.code, str(error), node=name, function=graph.name)
+
+    def _give_up(self, graph: Graph, members: Sequence[str], error: BuildError, ctx: PassContext) -> None:
+        graph.facts.update(LEFT_OUT, dict.fromkeys(members, f"Its cluster could not be built: {error}"))
+        graph.facts.update(CLUSTER, dict.fromkeys(members, ""))
+        node = members[0] if members else ""
+        message = f"A cluster of {len(members)} nodes could not be built and stays native: {error}"
+        ctx.say(self.name, "warning", "build-failed", message, node=node, function=graph.name)
+
+
+def _bisect(graph: Graph, cluster: Cluster, builder: EngineBuilder, context: BuildContext) -> str:
+    """Return the last node of the shortest prefix, in topological order, that fails to build (prefixes are convex)."""
+    members = [n for n in cluster.nodes if graph.facts.get(CLUSTER, n)]
+
+    def fails(count: int) -> bool:
+        try:
+            builder.build(make_cluster(graph, members[:count], cluster.id, cluster.engine), context)
+        except BuildError:
+            return True
+        return False
+
+    low, high = 0, len(members)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if fails(middle) else (middle, high)
+    return members[high - 1] if members else ""
+
+
+def _renumber(built: Built, id: str) -> Built:
+    return replace(built, cluster=replace(built.cluster, id=id))

@@ -1,0 +1,43 @@
+"""The default pipeline: what `tfgraft.optimize` and `tfgraft.plan` run."""
+
+from __future__ import annotations
+
+from tfgraft.passes.decompose import Decompose
+
+from tfgraft.passes.base import Pass
+from tfgraft.passes.build_engines import BuildEngines
+from tfgraft.passes.form_clusters import FormClusters
+from tfgraft.passes.grappler import Grappler
+from tfgraft.passes.infer_shapes import InferShapes
+from tfgraft.passes.instruments import Timing, Verify
+from tfgraft.passes.pipeline import Pipeline
+from tfgraft.passes.prune import Prune
+from tfgraft.passes.replace_clusters import ReplaceClusters
+from tfgraft.passes.tag_support import TagSupport
+
+
+def default_pipeline(
+    *,
+    minimum_segment_size: int = 3,
+    maximum_segment_size: int | None = None,
+    maximum_engines: int | None = None,
+    denylist: tuple[str, ...] = (),
+    grappler: tuple[str, ...] = ("constfold",),
+    build: bool = True,
+) -> Pipeline:
+    """Return the pipeline that grafts engines into a graph.
+
+    Args:
+        minimum_segment_size, maximum_segment_size, maximum_engines: see `FormClusters`.
+        denylist: see `TagSupport`.
+        grappler: TensorFlow's optimizers to run first; see `Grappler`. Empty for none.
+        build: whether to build engines and put them in; without, the pipeline plans.
+    """
+    forming = FormClusters(minimum_segment_size, maximum_segment_size, maximum_engines)
+    passes: list[Pass] = [Prune()]
+    if grappler:
+        passes.append(Grappler(tuple(grappler)))
+    passes += [InferShapes(), Decompose(), TagSupport(tuple(denylist)), forming]
+    if build:
+        passes += [BuildEngines(forming), ReplaceClusters()]
+    return Pipeline(passes, (Verify(), Timing()))

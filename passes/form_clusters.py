@@ -1,0 +1,155 @@
+"""form_clusters: group candidates into clusters, each to become one engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tfgraft.graph.dtypes import PLAIN
+from tfgraft.graph.facts import Fact
+from tfgraft.graph.graph import Graph
+from tfgraft.graph.ref import TensorRef
+from tfgraft.graph.views import const_info, const_source
+from tfgraft.passes.base import PassContext, PassResult
+from tfgraft.passes.contexts import NOWHERE, contexts
+from tfgraft.passes.partition import partition
+from tfgraft.passes.tag_support import TAG, Tag
+from tfgraft.plugins.protocol import Cluster
+
+CLUSTER: Fact[str] = Fact("cluster")
+"""The id of the cluster that a node is in."""
+LEFT_OUT: Fact[str] = Fact("left_out")
+"""Why a candidate is in no cluster."""
+WEIGHT_BYTES = 1024
+"""Constants from this size on are handed to the engine as inputs; smaller ones are copied into it."""
+
+
+@dataclass(frozen=True)
+class FormClusters:
+    """Forms clusters in the main graph and in function bodies; notes the facts `CLUSTER` and `LEFT_OUT`.
+
+    Leaves the list of clusters in `ctx.results["clusters"]`.
+
+    Args:
+        minimum_segment_size: clusters with fewer ops that compute something stay native.
+        maximum_segment_size: larger clusters are cut into several; None for no limit.
+        maximum_engines: keep this many clusters, the largest; None for no limit.
+    """
+
+    minimum_segment_size: int = 3
+    maximum_segment_size: int | None = None
+    maximum_engines: int | None = None
+    name: ClassVar[str] = "form_clusters"
+
+    def __post_init__(self) -> None:
+        for option, least in (("minimum_segment_size", 1), ("maximum_segment_size", 1), ("maximum_engines", 0)):
+            value = getattr(self, option)
+            if value is not None and value < least:
+                raise ValueError(f"{option} must be at least {least}, not {value}")
+
+    def run(self, graph: Graph, ctx: PassContext) -> PassResult:
+        """Form clusters; the graph is not changed."""
+        found: list[tuple[Graph, list[str]]] = []
+        for one in ctx.graphs(graph):
+            one.facts.clear(CLUSTER)
+            one.facts.clear(LEFT_OUT)
+            tags = one.facts.table(TAG)
+            candidates = [name for name, tag in tags.items() if tag.role == "candidate" and name in one]
+            found.extend((one, group) for group in self.groups(one, candidates))
+        found = self._largest(found)
+        clusters = []
+        for i, (one, group) in enumerate(found):
+            cluster = make_cluster(one, group, f"engine_{i}", ctx.engine)
+            one.facts.update(CLUSTER, dict.fromkeys(group, cluster.id))
+            clusters.append(cluster)
+        ctx.results["clusters"] = clusters
+        return PassResult(summary=f"{len(clusters)} clusters, {sum(c.size for c in clusters)} nodes")
+
+    def groups(self, graph: Graph, candidates: Iterable[str]) -> list[list[str]]:
+        """Return the groups of candidates of one graph that are large enough, in topological order."""
+        order = graph.topological()
+        where = contexts(graph, order)
+        colours = {name: (graph.node(name).device, where.get(name, NOWHERE)) for name in candidates}
+        kept = []
+        for group in partition(graph, colours, order):
+            for part in self._cut(graph, group):
+                reason = self._too_small(graph, part)
+                if reason:
+                    graph.facts.update(LEFT_OUT, dict.fromkeys(part, reason))
+                else:
+                    kept.append(part)
+        return kept
+
+    def _cut(self, graph: Graph, group: list[str]) -> list[list[str]]:
+        """Cut a group into runs of its topological order: each is convex, and edges lead only forward."""
+        limit = self.maximum_segment_size
+        if limit is None:
+            return [group]
+        parts: list[list[str]] = [[]]
+        size = 0
+        for name in group:
+            weight = _tag(graph, name).weight
+            if size + weight > limit:
+                parts.append([])
+                size = 0
+            parts[-1].append(name)
+            size += weight
+        return parts
+
+    def _too_small(self, graph: Graph, group: Sequence[str]) -> str:
+        size = sum(_tag(graph, name).weight for name in group)
+        if size < self.minimum_segment_size:
+            return f"Its cluster would have {size} ops; minimum_segment_size is {self.minimum_segment_size}."
+        inside = set(group)
+        reads = (ref for name in group for ref in graph.inputs(name) if ref.node not in inside)
+        if all(const_source(graph, ref) is not None for ref in reads):
+            return "Its cluster would read constants only."
+        return ""
+
+    def _largest(self, found: list[tuple[Graph, list[str]]]) -> list[tuple[Graph, list[str]]]:
+        limit = self.maximum_engines
+        if limit is None or len(found) <= limit:
+            return found
+        sizes = [sum(_tag(graph, name).weight for name in group) for graph, group in found]
+        keep = set(sorted(range(len(found)), key=lambda i: (-sizes[i], i))[:limit])
+        for i, (graph, group) in enumerate(found):
+            if i not in keep:
+                reason = f"Its cluster has {sizes[i]} ops; maximum_engines={limit} keeps the larger ones."
+                graph.facts.update(LEFT_OUT, dict.fromkeys(group, reason))
+        return [pair for i, pair in enumerate(found) if i in keep]
+
+
+def make_cluster(graph: Graph, group: Sequence[str], id: str, engine: str) -> Cluster:
+    """Describe a group of nodes as a cluster: what it reads, its weights, what is read of it."""
+    inside = set(group)
+    constants: dict[str, None] = {}
+    inputs: dict[TensorRef, None] = {}
+    weights: dict[TensorRef, None] = {}
+    outputs: dict[TensorRef, None] = {}
+    for name in group:
+        for ref in graph.inputs(name):
+            if ref.node in inside:
+                continue
+            const = const_source(graph, ref)
+            if const is None:
+                inputs[ref] = None
+                continue
+            info = const_info(const)
+            if info.dtype in PLAIN and const.attrs.proto("value").ByteSize() >= WEIGHT_BYTES:
+                weights[TensorRef(const.name)] = None
+            else:
+                constants[const.name] = None
+    fetched = set(graph.fetches)
+    for name in group:
+        ports = {port for target, _, port in graph.consumers(name) if target not in inside}
+        ports |= {ref.port for ref in fetched if ref.node == name}
+        outputs.update((TensorRef(name, port), None) for port in sorted(ports))
+    size = sum(_tag(graph, name).weight for name in group)
+    return Cluster(id, engine, graph.name, (*constants, *group), tuple(inputs), tuple(weights), tuple(outputs), size)
+
+
+def _tag(graph: Graph, name: str) -> Tag:
+    tag = graph.facts.get(TAG, name)
+    assert tag is not None, name
+    return tag

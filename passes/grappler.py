@@ -1,0 +1,111 @@
+"""grappler: TensorFlow's own graph optimizers, chosen by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
+from tensorflow.python.grappler import tf_optimizer
+
+from tfgraft.graph.graph import Graph
+from tfgraft.graph.graphdef import node_from_def, node_to_def, to_graph_def
+from tfgraft.graph.ref import TensorRef, control_source
+from tfgraft.passes.base import PassContext, PassResult
+
+NAMES = (
+    "arithmetic",
+    "autoparallel",
+    "common_subgraph_elimination",
+    "constfold",
+    "debug_stripper",
+    "dependency",
+    "function",
+    "layout",
+    "loop",
+    "memory",
+    "pruning",
+    "remap",
+    "scoped_allocator",
+    "shape",
+)
+"""The names by which TensorFlow's meta optimizer knows its optimizers."""
+
+
+@dataclass(frozen=True)
+class Grappler:
+    """Runs optimizers of TensorFlow's Grappler on the main graph and its library.
+
+    Args:
+        optimizers: names out of `NAMES`, in order. The default folds constants: converters that need a constant
+            then find one.
+        iterations: how often the meta optimizer goes round.
+    """
+
+    optimizers: tuple[str, ...] = ("constfold",)
+    iterations: int = 1
+    name: ClassVar[str] = "grappler"
+
+    def __post_init__(self) -> None:
+        unknown = [n for n in self.optimizers if n not in NAMES]
+        if unknown:
+            raise ValueError(f"Grappler has no optimizer {unknown[0]!r}; it has {', '.join(NAMES)}")
+
+    def run(self, graph: Graph, ctx: PassContext) -> PassResult:
+        """Optimize; a graph that Grappler refuses stays as it was, and a diagnostic says so."""
+        if not graph.fetches:
+            return PassResult(summary="no fetches: nothing to optimize for")
+        meta = meta_graph_pb2.MetaGraphDef(graph_def=to_graph_def(graph))
+        fetches = dict.fromkeys([str(ref) for ref in graph.fetches] + sorted(graph.keep))
+        meta.collection_def["train_op"].node_list.value.extend(fetches)
+        config = config_pb2.ConfigProto()
+        rewrite = config.graph_options.rewrite_options
+        rewrite.optimizers.extend(self.optimizers)
+        rewrite.meta_optimizer_iterations = self.iterations
+        rewrite.min_graph_nodes = -1
+        rewrite.fail_on_optimizer_errors = False
+        try:
+            optimized = tf_optimizer.OptimizeGraph(config, meta)
+        except Exception as error:  # what Grappler cannot read, TensorFlow may still run
+            ctx.say(self.name, "warning", "grappler", f"Grappler refused the graph, which stays as it was: {error}")
+            return PassResult(summary="refused")
+        before = len(graph)
+        changed = assign(graph, optimized)
+        return PassResult(changed, f"{before} -> {len(graph)} nodes")
+
+
+def assign(graph: Graph, graph_def: Any) -> bool:
+    """Make a graph's nodes those of a `GraphDef`, in one edit; return whether anything changed.
+
+    Functions that are new or differ are taken over too.
+    """
+    wanted: Mapping[str, Any] = {node_def.name: node_def for node_def in graph_def.node}
+    with graph.edit() as edit:
+        for node in graph:
+            if node.name not in wanted:
+                edit.remove(node.name)
+        for name, node_def in wanted.items():
+            data = [TensorRef.parse(t) for t in node_def.input if control_source(t) is None]
+            controls = [c for t in node_def.input if (c := control_source(t)) is not None]
+            if name not in graph:
+                edit.add(node_from_def(node_def), data, controls)
+                continue
+            if node_to_def(graph.node(name)) != _bare(node_def):
+                edit.replace(node_from_def(node_def))
+            if tuple(data) != graph.inputs(name) or tuple(controls) != graph.control_inputs(name):
+                edit.set_inputs(name, data, controls)
+    changed = edit.changed
+    for function in graph_def.library.function:
+        name = function.signature.name
+        if name not in graph.library or graph.library.get(name) != function:
+            graph.library.add(function)
+            changed = True
+    return changed
+
+
+def _bare(node_def: Any) -> Any:
+    bare = type(node_def)()
+    bare.CopyFrom(node_def)
+    del bare.input[:]
+    return bare

@@ -1,0 +1,106 @@
+"""replace_clusters: put an engine node in the place of each built cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tfgraft.graph.attrs import Attrs, DType
+from tfgraft.graph.edit import GraphEdit
+from tfgraft.graph.graph import Graph
+from tfgraft.graph.graphdef import node_from_def
+from tfgraft.graph.node import Node
+from tfgraft.graph.ref import TensorRef
+from tfgraft.graph.views import TENSORS, tensor_info
+from tfgraft.passes.base import PassContext, PassResult
+from tfgraft.passes.build_engines import Built
+from tfgraft.passes.prune import Prune
+from tfgraft.passes.segment import segment_function
+from tfgraft.plugins.protocol import Cluster
+from tfgraft.runtime.node import engine_node_def
+
+PREFIX = "TfGraft"
+
+
+@dataclass(frozen=True)
+class ReplaceClusters:
+    """Replaces the clusters of `ctx.results["built"]`; fetched tensors keep their names through Identity nodes.
+
+    Leaves the engine node's name for each cluster id in `ctx.results["engine_nodes"]`.
+    """
+
+    name: ClassVar[str] = "replace_clusters"
+
+    def run(self, graph: Graph, ctx: PassContext) -> PassResult:
+        """Replace, then drop the constants that nothing reads any more."""
+        built: Sequence[Built] = ctx.results.get("built", ())
+        names: dict[str, str] = {}
+        graphs = {one.name: one for one in ctx.graphs(graph)}
+        for one in graphs.values():
+            here = [b for b in built if b.cluster.function == one.name]
+            if not here:
+                continue
+            for each in here:
+                names[each.cluster.id] = _replace(one, each, ctx.strict)
+            if one.name:
+                one.library.write_back(one)
+        ctx.results["engine_nodes"] = names
+        if built:
+            Prune().run(graph, ctx)
+        return PassResult(bool(built), f"{len(names)} engine nodes")
+
+
+def _replace(graph: Graph, built: Built, strict: bool) -> str:
+    cluster = built.cluster
+    segment = graph.library.unique_name(f"{PREFIX}_{cluster.id}_segment")
+    graph.library.add(segment_function(graph, cluster, segment))
+    members = [name for name in cluster.nodes if graph.node(name).op != "Const"]
+    inside = set(members)
+    reads = (*cluster.inputs, *cluster.weights)
+    controls = dict.fromkeys(c for name in members for c in graph.control_inputs(name) if c not in cluster.nodes)
+    node_def = engine_node_def(
+        graph.unique_name(f"{PREFIX}/{cluster.id}"),
+        built.engine,
+        inputs=[str(ref) for ref in reads],
+        segment=segment,
+        fingerprint=built.fingerprint,
+        device=graph.node(members[0]).device,
+        strict=strict,
+    )
+    engine = node_from_def(node_def)
+    infos = tuple(tensor_info(graph, ref) for ref in cluster.outputs)
+    fetched = {ref.node for ref in graph.fetches if ref.node in inside} | (graph.keep & inside)
+    with graph.edit() as edit:
+        edit.add(engine, reads, controls)
+        for port, ref in enumerate(cluster.outputs):
+            edit.rewire(ref, TensorRef(engine.name, port))
+        for name in members:
+            if any(target not in inside for target in graph.control_consumers(name)):
+                edit.rewire_control(name, engine.name)
+        for name in members:
+            edit.remove(name)
+        for name in sorted(fetched):
+            _keep_name(edit, graph, cluster, engine, name)
+    graph.facts.set(TENSORS, engine.name, infos)
+    return engine.name
+
+
+def _keep_name(edit: GraphEdit, graph: Graph, cluster: Cluster, engine: Node, name: str) -> None:
+    """Give a fetched node's name to an Identity (or an IdentityN, if other outputs than the first are fetched)."""
+    ports = {ref.port: i for i, ref in enumerate(cluster.outputs) if ref.node == name}
+    device = graph.node(name).device
+    if not ports:  # kept for its effect only
+        edit.add(Node(name, "NoOp", device), (), [engine.name])
+        return
+    last = max(ports)
+    # Ports that nobody fetches or reads are filled with the lowest one that is there: nobody sees them.
+    sources = [TensorRef(engine.name, ports.get(port, ports[min(ports)])) for port in range(last + 1)]
+    types = [
+        DType(tensor_info(graph, TensorRef(name, port if port in ports else min(ports))).dtype)
+        for port in range(last + 1)
+    ]
+    if last == 0:
+        edit.add(Node(name, "Identity", device, Attrs({"T": types[0]})), sources)
+    else:
+        edit.add(Node(name, "IdentityN", device, Attrs({"T": tuple(types)})), sources)

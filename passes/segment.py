@@ -1,0 +1,65 @@
+"""Segments: a cluster's original nodes as a TensorFlow function, for when its engine cannot run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tensorflow.core.framework import function_pb2
+
+from tfgraft.graph import dtypes
+from tfgraft.graph.graph import Graph
+from tfgraft.graph.graphdef import node_to_def
+from tfgraft.graph.ref import TensorRef
+from tfgraft.graph.views import const_source, tensor_info
+from tfgraft.plugins.protocol import Cluster
+
+
+def segment_function(graph: Graph, cluster: Cluster, name: str) -> Any:
+    """Return the `FunctionDef` of a cluster: its arguments are the cluster's inputs, then its weights.
+
+    Small constants are copied into the body; control edges to the outside are left to the engine node.
+    """
+    function = function_pb2.FunctionDef()
+    function.signature.name = name
+    inside = set(cluster.nodes)
+    arguments: dict[TensorRef, str] = {}
+    for i, ref in enumerate((*cluster.inputs, *cluster.weights)):
+        arguments[ref] = _free(f"arg_{i}", inside)
+        arg = function.signature.input_arg.add(name=arguments[ref])
+        arg.type = dtypes.enum_of(tensor_info(graph, ref).dtype)
+
+    def text(ref: TensorRef) -> str:
+        if ref in arguments:
+            return arguments[ref]
+        if ref.node not in inside:
+            const = const_source(graph, ref)
+            assert const is not None, ref
+            ref = TensorRef(const.name)
+            if ref in arguments:
+                return arguments[ref]
+        outputs = graph.library.opdefs.outputs(graph.node(ref.node))
+        assert outputs is not None, ref
+        port = ref.port
+        for arg_name, count in outputs:
+            if port < count:
+                return f"{ref.node}:{arg_name}:{port}"
+            port -= count
+        raise ValueError(f"node {ref.node!r} has no output {ref.port}")
+
+    for node_name in cluster.nodes:
+        node_def = node_to_def(graph.node(node_name))
+        node_def.ClearField("experimental_debug_info")
+        node_def.input.extend(text(ref) for ref in graph.inputs(node_name))
+        node_def.input.extend(f"^{c}" for c in graph.control_inputs(node_name) if c in inside)
+        function.node_def.append(node_def)
+    for i, ref in enumerate(cluster.outputs):
+        out = function.signature.output_arg.add(name=f"out_{i}")
+        out.type = dtypes.enum_of(tensor_info(graph, ref).dtype)
+        function.ret[out.name] = text(ref)
+    return function
+
+
+def _free(wanted: str, taken: set[str]) -> str:
+    while wanted in taken:
+        wanted += "_"
+    return wanted

@@ -1,0 +1,133 @@
+"""tag_support: ask the registry about every node and keep the answer, with its reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import ClassVar
+
+from tfgraft.graph.dtypes import PLAIN
+from tfgraft.graph.facts import Fact
+from tfgraft.graph.graph import Graph
+from tfgraft.graph.node import Node
+from tfgraft.graph.opdefs import ARG
+from tfgraft.graph.ref import TensorRef
+from tfgraft.graph.views import PASS_THROUGH, const_source, node_view, tensor_infos
+from tfgraft.passes.base import PassContext, PassResult
+from tfgraft.registry.registry import Registry, Resolution
+from tfgraft.registry.support import SUPPORTED, Supported, Unsupported
+
+FRAME_OPS = frozenset(
+    {"Switch", "Merge", "Enter", "Exit", "NextIteration", "LoopCond"}
+    | {"RefSwitch", "RefMerge", "RefEnter", "RefExit", "RefNextIteration"}
+)
+"""TensorFlow 1 control flow: meaningful to TensorFlow's executor only."""
+FUNCTIONAL_CONTROL_FLOW = frozenset(
+    {"If", "While", "Case", "StatelessIf", "StatelessWhile", "StatelessCase"}
+    | {"PartitionedCall", "StatefulPartitionedCall"}
+)
+"""Control flow whose branches and bodies are functions; declared stateful even where the functions are not."""
+
+
+@dataclass(frozen=True)
+class Tag:
+    """What is known of a node before clusters are formed.
+
+    Args:
+        role: "candidate" (an engine can take it), "constant" (copied or handed to whatever reads it) or "native".
+        weight: 1 for an op that computes something, 0 for one that only passes its input on.
+        resolution: what the registry said, where it was asked.
+        refusal: why the node stays native.
+    """
+
+    role: str
+    weight: int = 1
+    resolution: Resolution | None = None
+    refusal: Unsupported | None = None
+
+
+TAG: Fact[Tag] = Fact("tag")
+_CONSTANT = Tag("constant", 0)
+_PASS = Tag("candidate", 0, Resolution(None, SUPPORTED))
+
+
+def native(code: str, message: str, culprit: str = "", hint: str = "") -> Tag:
+    """Return the tag of a node that stays native, with the reason."""
+    return Tag("native", refusal=Unsupported(code, message, culprit, hint))
+
+
+@dataclass(frozen=True)
+class TagSupport:
+    """Notes the fact `TAG` of every node, in function bodies too.
+
+    Args:
+        denylist: op types, node names, or patterns of node names ("head/*"): these stay native.
+    """
+
+    denylist: tuple[str, ...] = ()
+    name: ClassVar[str] = "tag_support"
+
+    def run(self, graph: Graph, ctx: PassContext) -> PassResult:
+        """Tag; the graph is not changed.
+
+        Raises:
+            KeyError: the context names an engine that is not registered.
+        """
+        sets = converter_sets(ctx.registry, ctx.engine)
+        counts = {"candidate": 0, "native": 0, "constant": 0}
+        graphs = ctx.graphs(graph)
+        total, done = sum(len(g) for g in graphs), 0
+        for one in graphs:
+            for node in one:
+                tag = self._denied(node) or _tag(one, node, ctx.registry, sets)
+                one.facts.set(TAG, node.name, tag)
+                counts[tag.role] += 1
+                done += 1
+                if done % 2000 == 0:
+                    ctx.progress(self.name, done, total)
+        return PassResult(summary=", ".join(f"{count} {role}" for role, count in counts.items()))
+
+    def _denied(self, node: Node) -> Tag | None:
+        for entry in self.denylist:
+            if entry in (node.op, node.name) or fnmatchcase(node.name, entry):
+                return native("denylist", f"The denylist names it ({entry!r}).", entry)
+        return None
+
+
+def converter_sets(registry: Registry, engine: str) -> tuple[str, ...]:
+    """Return the converter sets of an engine.
+
+    Raises:
+        KeyError: no such engine is registered.
+    """
+    if engine not in registry.engines:
+        known = ", ".join(sorted(registry.engines)) or "none"
+        raise KeyError(f"there is no engine {engine!r}; registered are: {known}")
+    return registry.engines[engine].converters
+
+
+def _tag(graph: Graph, node: Node, registry: Registry, sets: tuple[str, ...]) -> Tag:
+    if node.op == "Const":
+        return _CONSTANT
+    if node.name in graph.fed or node.op in ("Placeholder", "PlaceholderWithDefault", ARG):
+        return native("boundary", "It is an input of the graph or of a function.")
+    if node.op in FRAME_OPS:
+        return native("control-flow", f"{node.op} belongs to TensorFlow's own control flow.")
+    if node.op in PASS_THROUGH:
+        if const_source(graph, TensorRef(node.name)) is not None:
+            return _CONSTANT
+        infos = tensor_infos(graph, node)
+        if infos and infos[0].dtype in PLAIN:
+            return _PASS
+        return native("dtype", f"It passes on a value of type {infos[0].dtype if infos else 'unknown'}.", "input 0")
+    known = graph.library.opdefs.get(node.op)
+    if known is None and not any(e.op == node.op for e in registry.candidates(node.op, sets)):
+        return native("unknown-op", f"This TensorFlow has no op {node.op}.", node.op)
+    if known is not None and not known.output_arg:
+        return native("no-op", f"{node.op} has no outputs.")
+    if known is not None and known.is_stateful and node.op not in FUNCTIONAL_CONTROL_FLOW:
+        return native("stateful", f"{node.op} has state or side effects, or gives another result each time.")
+    resolution = registry.resolve(node_view(graph, node.name), sets)
+    if isinstance(resolution.support, Supported):
+        return Tag("candidate", 1, resolution)
+    return Tag("native", 1, resolution, resolution.support)

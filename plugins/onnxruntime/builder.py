@@ -1,0 +1,87 @@
+"""The engine builder `onnxruntime`: a cluster becomes an ONNX model, loaded by ONNX Runtime."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from tfgraft.graph.views import const_info, const_value
+from tfgraft.plugins.onnxruntime.options import OnnxRuntimeOptions
+from tfgraft.plugins.onnxruntime.session import make_session
+from tfgraft.plugins.protocol import Array, BuildContext, BuildError, BuiltEngine, Cluster, Device, Executor
+from tfgraft.registry.support import SUPPORTED, Support, Unsupported
+
+
+@dataclass(frozen=True)
+class OnnxRuntimeBuilder:
+    """Builds engines for ONNX Runtime; see `OnnxRuntimeOptions` for what can be set."""
+
+    name: ClassVar[str] = "onnxruntime"
+    converters: ClassVar[tuple[str, ...]] = ("onnxruntime", "onnx")
+
+    def available(self) -> Support:
+        """Supported if both `onnxruntime` and `onnx` can be imported."""
+        for module in ("onnx", "onnxruntime"):
+            try:
+                importlib.import_module(module)
+            except ImportError as error:
+                return Unsupported(
+                    "no-engine",
+                    f"Engine onnxruntime needs the package {module}: {error}.",
+                    module,
+                    "Install it with: pip install 'tfgraft[cpu]' (or 'tfgraft[gpu]').",
+                )
+        return SUPPORTED
+
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        """Raise ValueError naming the first option that is unknown or cannot be."""
+        OnnxRuntimeOptions.of(options)
+
+    def build(self, cluster: Cluster, context: BuildContext) -> BuiltEngine:
+        """Convert the cluster and load the model once, unoptimized, so that what is built is known to load."""
+        from tfgraft.converters.onnx.model import cluster_to_onnx
+
+        ort = importlib.import_module("onnxruntime")
+        options = OnnxRuntimeOptions.of(context.options)
+        converted = cluster_to_onnx(cluster, context.graph, context.registry, self.converters)
+        payload = converted.model.SerializeToString()
+        index = {ref: i for i, ref in enumerate(cluster.weights)}
+        layouts = [[use.name, index[use.ref], use.perm, use.shape] for use in converted.weights]
+        weights = [const_value(context.graph.node(ref.node)) for ref in cluster.weights]
+        try:
+            make_session(ort, payload, layouts, weights, replace(options, graph_optimization="disable"))
+        except Exception as error:  # ONNX Runtime raises several kinds of its own
+            raise BuildError(
+                f"ONNX Runtime refuses it: {_first_line(error)}", _culprit(str(error), converted.origins), "engine-rejected"
+            ) from error
+        return BuiltEngine(
+            self.name,
+            payload,
+            converted.inputs,
+            converted.outputs,
+            tuple(const_info(context.graph.node(ref.node)) for ref in cluster.weights),
+            {"weights": layouts, "options": options.to_dict(), "onnxruntime": ort.__version__},
+        )
+
+    def load(self, engine: BuiltEngine, weights: Sequence[Array], device: Device) -> Executor:
+        """Make a session; the weights are laid out for ONNX and copied."""
+        from tfgraft.plugins.onnxruntime.executor import OnnxRuntimeExecutor
+
+        ort = importlib.import_module("onnxruntime")
+        options = OnnxRuntimeOptions.of(engine.metadata["options"])
+        session, values = make_session(ort, engine.payload, engine.metadata["weights"], weights, options)
+        return OnnxRuntimeExecutor(session, values, engine.inputs, engine.outputs)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0]
+
+
+def _culprit(message: str, origins: Mapping[str, str]) -> str | None:
+    """Return the TensorFlow node behind the ONNX node that a message of ONNX Runtime names, the longest name first."""
+    for name in sorted(origins, key=len, reverse=True):
+        if f"({name})" in message or f"'{name}'" in message or f":{name} " in message:
+            return origins[name]
+    return None

@@ -1,0 +1,98 @@
+"""Options of the engine `onnxruntime`: what they are called, what they may be, and how they become a session's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+_LEVELS = ("disable", "basic", "extended", "all")
+
+
+@dataclass(frozen=True)
+class OnnxRuntimeOptions:
+    """How ONNX Runtime runs an engine; stored with it.
+
+    Args:
+        providers: execution providers in order of preference: names, or [name, {option: value}] pairs. Those that an
+            installation does not have are left out when loading, with the CPU provider last.
+        intra_op_threads: threads inside an op; 0 lets ONNX Runtime take one for each core.
+        inter_op_threads: threads across ops; above 1 ops run in parallel.
+        spinning: whether idle threads spin: quicker on a quiet machine, at the cost of everything else on a busy one.
+        graph_optimization: "disable", "basic", "extended" or "all".
+        session_config: further entries of ONNX Runtime's session configuration, by key.
+    """
+
+    providers: tuple[Any, ...] = ("CPUExecutionProvider",)
+    intra_op_threads: int = 0
+    inter_op_threads: int = 1
+    spinning: bool = True
+    graph_optimization: str = "all"
+    session_config: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> OnnxRuntimeOptions:
+        """Make options out of a mapping, as users give it.
+
+        Raises:
+            ValueError: an option is unknown or has a value that it cannot have.
+        """
+        known = [f.name for f in fields(cls)]
+        for name in options:
+            if name not in known:
+                raise ValueError(f"engine onnxruntime has no option {name!r}; it has {', '.join(known)}")
+        values = dict(options)
+        if isinstance(values.get("providers"), str):
+            values["providers"] = (values["providers"],)
+        if "providers" in values:
+            values["providers"] = tuple(values["providers"])
+        made = cls(**values)
+        for name in ("intra_op_threads", "inter_op_threads"):
+            value = getattr(made, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+                raise ValueError(f"option {name} must be a number of threads, 0 or more, not {value!r}")
+        if made.graph_optimization not in _LEVELS:
+            raise ValueError(f"option graph_optimization is one of {', '.join(_LEVELS)}, not {made.graph_optimization!r}")
+        if not isinstance(made.spinning, bool):
+            raise ValueError(f"option spinning is True or False, not {made.spinning!r}")
+        if not made.providers:
+            raise ValueError("option providers needs at least one execution provider")
+        return made
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the options as plain data."""
+        return asdict(self)
+
+    def session_options(self, ort: Any) -> Any:
+        """Return a `SessionOptions` of the given onnxruntime module."""
+        options = ort.SessionOptions()
+        options.log_severity_level = 4
+        options.intra_op_num_threads = self.intra_op_threads
+        options.inter_op_num_threads = self.inter_op_threads
+        if self.inter_op_threads > 1:
+            options.execution_mode = ort.ExecutionMode.ORT_PARALLEL
+        level = {
+            "disable": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
+            "basic": ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+            "extended": ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+            "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
+        }
+        options.graph_optimization_level = level[self.graph_optimization]
+        if not self.spinning:
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+            options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+        for key, value in self.session_config.items():
+            options.add_session_config_entry(key, str(value))
+        return options
+
+    def usable_providers(self, ort: Any) -> list[Any]:
+        """Return the providers that this installation has, the CPU provider last."""
+        have = set(ort.get_available_providers())
+        chosen: list[Any] = []
+        for provider in self.providers:
+            name = provider if isinstance(provider, str) else provider[0]
+            if name in have:
+                chosen.append(provider if isinstance(provider, str) else (name, dict(provider[1])))
+        if "CPUExecutionProvider" not in [c if isinstance(c, str) else c[0] for c in chosen]:
+            chosen.append("CPUExecutionProvider")
+        return chosen

@@ -1,0 +1,56 @@
+"""tfgraft: graft inference engines into TensorFlow graphs.
+
+`optimize(model)` gives back the model with engines in it, `plan(model)` says what it would do. Importing the package
+imports neither TensorFlow nor any plugin; `import tfgraft.runtime` registers the op that engine nodes are made of.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tfgraft import runtime as runtime
+    from tfgraft.grafted import Grafted
+    from tfgraft.optimize import optimize, plan
+    from tfgraft.passes.default import default_pipeline
+    from tfgraft.passes.pipeline import Pipeline
+    from tfgraft.registry.registry import Registry
+    from tfgraft.report.report import Report
+    from tfgraft.runtime import load_saved_model
+
+_WHERE = {
+    "Grafted": "tfgraft.grafted",
+    "Pipeline": "tfgraft.passes.pipeline",
+    "Registry": "tfgraft.registry.registry",
+    "Report": "tfgraft.report.report",
+    "default_pipeline": "tfgraft.passes.default",
+    "load_saved_model": "tfgraft.runtime",
+    "optimize": "tfgraft.optimize",
+    "plan": "tfgraft.optimize",
+}
+
+__all__ = [
+    "Grafted",
+    "Pipeline",
+    "Registry",
+    "Report",
+    "default_pipeline",
+    "load_saved_model",
+    "optimize",
+    "plan",
+    "runtime",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is asked for, so that `import tfgraft` costs nothing."""
+    if name == "runtime":
+        return importlib.import_module("tfgraft.runtime")
+    if name in _WHERE:
+        return getattr(importlib.import_module(_WHERE[name]), name)
+    raise AttributeError(f"module 'tfgraft' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,187 @@
+"""Report: what became of each node, and why."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tfgraft.passes.base import Diagnostic
+
+
+@dataclass(frozen=True)
+class ClusterReport:
+    """One cluster: its id, engine, nodes, and the tensors it reads and gives, by name.
+
+    Args:
+        function: the function whose body it is in; empty for the main graph.
+        size: ops that compute something.
+        engine_node: the node that replaced it; empty in a plan.
+        payload_bytes: size of the serialized engine; 0 in a plan.
+    """
+
+    id: str
+    engine: str
+    nodes: tuple[str, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    weights: tuple[str, ...] = ()
+    function: str = ""
+    size: int = 0
+    engine_node: str = ""
+    payload_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class NodeReport:
+    """What became of one node.
+
+    Args:
+        fate: "engine" (in a cluster), "native" (stays in TensorFlow), "constant", "left out" (an engine could take
+            it, but its cluster was not worth it) or "replaced" (decomposed, folded or pruned before clusters).
+        cluster: the cluster's id, if any.
+        code, reason, hint: why it is not in an engine.
+        converter: who converts it: "engine: source".
+        asked: (who was asked, why they refused), in order.
+    """
+
+    name: str
+    op: str
+    function: str
+    fate: str
+    cluster: str = ""
+    code: str = ""
+    reason: str = ""
+    hint: str = ""
+    converter: str = ""
+    asked: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The whole story of a node: `str()` tells it, `diagnostics` has it as data."""
+
+    node: NodeReport
+    diagnostics: tuple[Diagnostic, ...]
+
+    def __str__(self) -> str:
+        node = self.node
+        where = f" in function {node.function}" if node.function else ""
+        lines = [f"{node.name} ({node.op}){where}: {_FATES[node.fate].format(node=node)}"]
+        if node.converter:
+            lines.append(f"  converted by {node.converter}")
+        if node.reason:
+            lines.append(f"  why: [{node.code}] {node.reason}" if node.code else f"  why: {node.reason}")
+        if node.hint:
+            lines.append(f"  what helps: {node.hint}")
+        lines.extend(f"  asked {who}: {answer}" for who, answer in node.asked)
+        lines.extend(f"  {d.origin}: {d.message}" for d in self.diagnostics if d.message != node.reason)
+        return "\n".join(lines)
+
+
+_FATES = {
+    "engine": "runs in engine {node.cluster}",
+    "native": "stays in TensorFlow",
+    "constant": "is a constant, taken along by what reads it",
+    "left out": "could run in an engine, but stays in TensorFlow",
+    "replaced": "is gone: optimized away or decomposed before clusters were formed",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a plan or an optimization found.
+
+    Args:
+        engine: the engine's name.
+        clusters: the clusters.
+        nodes: every node of the graph as clusters were formed on it, and those of the user's graph that were
+            replaced before.
+        diagnostics: what passes had to say, refusals included.
+        seconds: wall seconds of each pass.
+    """
+
+    engine: str
+    clusters: tuple[ClusterReport, ...]
+    nodes: tuple[NodeReport, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    seconds: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def coverage(self) -> float:
+        """The share of the non-constant nodes that engines took, function bodies included; 0 to 1."""
+        fates = Counter(node.fate for node in self.nodes)
+        total = fates["engine"] + fates["native"] + fates["left out"]
+        return fates["engine"] / total if total else 0.0
+
+    @property
+    def refusals(self) -> Mapping[tuple[str, str], int]:
+        """How many nodes stayed native, by (op, code), the most frequent first; inputs of the graph left out."""
+        counts = Counter((n.op, n.code) for n in self.nodes if n.fate == "native" and n.code not in ("boundary", "no-op"))
+        return dict(counts.most_common())
+
+    def explain(self, node: str) -> Explanation:
+        """Return the whole story of a node, given by name (a tensor's name will do).
+
+        Raises:
+            KeyError: there is no such node; the message has the nearest names.
+        """
+        wanted = node.lstrip("^").partition(":")[0]
+        found = [n for n in self.nodes if n.name == wanted]
+        if not found:
+            near = difflib.get_close_matches(wanted, [n.name for n in self.nodes], 3, 0.5)
+            hint = f"; near it are {', '.join(near)}" if near else ""
+            raise KeyError(f"there is no node {wanted!r} in the graph{hint}")
+        found.sort(key=lambda n: (n.fate == "replaced", n.function))
+        about = tuple(d for d in self.diagnostics if d.node == wanted)
+        return Explanation(found[0], about)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain data."""
+        return {
+            "engine": self.engine,
+            "coverage": self.coverage,
+            "clusters": [asdict(c) for c in self.clusters],
+            "nodes": [asdict(n) for n in self.nodes],
+            "refusals": [{"op": op, "code": code, "count": n} for (op, code), n in self.refusals.items()],
+            "diagnostics": [asdict(d) for d in self.diagnostics],
+            "seconds": dict(self.seconds),
+        }
+
+    def to_json(self, indent: int | None = None) -> str:
+        """Return everything as JSON."""
+        return json.dumps(self.to_dict(), indent=indent)
+
+    def __str__(self) -> str:
+        fates = Counter(node.fate for node in self.nodes)
+        total = fates["engine"] + fates["native"] + fates["left out"]
+        lines = [
+            f"{len(self.clusters)} clusters for {self.engine}: {fates['engine']} of {total} nodes "
+            f"({self.coverage:.0%}) run in engines"
+        ]
+        for c in self.clusters:
+            where = f" in function {c.function}" if c.function else ""
+            lines.append(
+                f"  {c.id}: {c.size} ops{where}, {len(c.inputs)} inputs, {len(c.outputs)} outputs, "
+                f"{len(c.weights)} weights"
+            )
+        if not self.clusters:
+            lines.append("  nothing was converted; the graph stays as it was")
+        if self.refusals:
+            lines.append("stays in TensorFlow:")
+            for (op, code), count in list(self.refusals.items())[:12]:
+                example = next(n for n in self.nodes if (n.op, n.code, n.fate) == (op, code, "native"))
+                lines.append(f"  {count:4d} x {op} [{code}] {example.reason}")
+            if len(self.refusals) > 12:
+                lines.append(f"  ... and {len(self.refusals) - 12} more kinds")
+        if fates["left out"]:
+            reasons = Counter(n.reason for n in self.nodes if n.fate == "left out")
+            lines.append("left out:")
+            lines.extend(f"  {count:4d} nodes: {reason}" for reason, count in reasons.most_common(5))
+        for d in self.diagnostics:
+            if d.severity in ("warning", "error"):
+                lines.append(f"{d.severity}: {d.message}")
+        return "\n".join(lines)
