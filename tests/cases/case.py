@@ -26,7 +26,8 @@ class OpCase:
         build: builds the op(s) from the input tensors; the last op type named `op` in the graph is the one tested.
         inputs: values that are fed when running.
         op: the TF op type that the case is about.
-        dynamic: whether each input's dimensions are unknown to the graph (True: all of them; a tuple: the shape).
+        dynamic: which dimensions of the inputs are unknown to the graph (True: all of them; a tuple of shapes, one for
+            each input, with None for an unknown dimension, or None for an unknown rank).
         unknown_rank: whether even the inputs' ranks are unknown.
         rtol, atol: tolerances for float outputs; ints, bools must be equal.
         refusal: the refusal code that is expected; None: the op is converted.
@@ -36,7 +37,7 @@ class OpCase:
     op: str
     build: Callable[..., Any]
     inputs: Sequence[Any]
-    dynamic: bool = False
+    dynamic: bool | tuple[tuple[int | None, ...] | None, ...] = False
     unknown_rank: bool = False
     rtol: float = 1e-5
     atol: float = 1e-6
@@ -51,7 +52,11 @@ def graph_of(case: OpCase) -> tuple[Graph, list[np.ndarray[Any, Any]]]:
     with g.as_default():
         feeds = []
         for i, a in enumerate(arrays):
-            shape = None if case.unknown_rank else ([None] * a.ndim if case.dynamic else a.shape)
+            shape: Any = [None] * a.ndim if case.dynamic else a.shape
+            if case.unknown_rank:
+                shape = None
+            elif isinstance(case.dynamic, tuple):
+                shape = case.dynamic[i]
             feeds.append(tf.compat.v1.placeholder(a.dtype, shape, f"x{i}"))
         out = case.build(*feeds)
         outs = list(tf.nest.flatten(out))
