@@ -1,0 +1,56 @@
+"""The engine op. Importing this package registers `TfGraft>Engine` with TensorFlow, once for each process.
+
+A process that only runs grafted graphs needs no more than `import tfgraft.runtime`, and the engine's own package.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from tfgraft.plugins.protocol import EngineBuilder
+from tfgraft.runtime.counters import Counters, EngineCounters
+from tfgraft.runtime.node import OP_NAME, engine_node_def
+from tfgraft.runtime.register import register
+
+NAMESPACE = "TfGraft"
+"""What `tf.saved_model.SaveOptions(namespace_whitelist=[...])` must allow to save a graph with engine nodes."""
+
+_PROCESS = register()
+
+
+def register_engine(builder: EngineBuilder) -> None:
+    """Make an engine builder known to engine nodes by its name; the last one under a name counts.
+
+    Builders of installed plugins are found without it. Engines that are loaded already stay as they are.
+    """
+    _PROCESS.builders.register(builder)
+
+
+def counters() -> Counters:
+    """Return a snapshot of how often each engine node ran, loaded and fell back to its native segment, by name."""
+    return _PROCESS.counters.snapshot()
+
+
+def reset_counters() -> None:
+    """Set all counters to zero; the names of the nodes stay."""
+    _PROCESS.counters.reset()
+
+
+def load_saved_model(path: str, **options: Any) -> Any:
+    """Return `tf.saved_model.load(path, **options)`, which needs the engine op that this module registers."""
+    return tf.saved_model.load(path, **options)
+
+
+__all__ = [
+    "NAMESPACE",
+    "OP_NAME",
+    "Counters",
+    "EngineCounters",
+    "counters",
+    "engine_node_def",
+    "load_saved_model",
+    "register_engine",
+    "reset_counters",
+]

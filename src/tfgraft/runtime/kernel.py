@@ -1,0 +1,235 @@
+"""The kernel of the engine op: from TensorFlow's callbacks to an executor, or to the native segment."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from tfgraft.graph import dtypes
+from tfgraft.plugins.protocol import Device
+from tfgraft.runtime import capi
+from tfgraft.runtime.call import Call
+from tfgraft.runtime.capi import CApiError, Construction, function_library
+from tfgraft.runtime.engines import describe
+from tfgraft.runtime.node import EXCHANGED, OP_NAME, read_metadata
+from tfgraft.runtime.process import Process
+from tfgraft.runtime.segment import Segment
+
+_LOG = logging.getLogger("tfgraft")
+_ADVICE_LOAD = "Install what the engine needs, or optimize the model again on this machine."
+_ADVICE_RUN = "Optimize the model again for such inputs, or put the node's original operations on the denylist."
+
+
+class KernelError(Exception):
+    """A call that ends in an error of the graph, with a TF_Status code."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Kernel:
+    """One instance of an engine node. TensorFlow makes several for one node, and calls each from several threads.
+
+    Args:
+        process: the runtime's state.
+        attrs: the node's attributes.
+        device: where the kernel runs.
+
+    Raises:
+        KernelError: the node cannot have a kernel.
+    """
+
+    def __init__(self, process: Process, attrs: Construction, device: Device) -> None:
+        self.name = attrs.name()
+        self._process = process
+        self._inputs = attrs.types("InT")
+        self._outputs = attrs.types("OutT")
+        self._engine = attrs.string("engine").decode(errors="replace")
+        self._function = attrs.function("segment")
+        self._strict = attrs.boolean("strict")
+        fingerprint = attrs.string("fingerprint").decode(errors="replace")
+        try:
+            signature = read_metadata(attrs.string("metadata"))
+        except ValueError as error:
+            raise KernelError(capi.INVALID_ARGUMENT, str(error)) from error
+        self._data = signature.inputs
+        self._weights = signature.weights
+        self._results = signature.outputs
+        self._check(fingerprint, attrs.integer("data_inputs"))
+        self._free: list[Call] = []
+        self._counters = process.counters.node(self.name)
+        self._tick = self._counters.tick
+        self._run: Callable[..., None] | None = None
+        self._shared = process.acquire(self._engine, fingerprint, device, signature, lambda: attrs.string("payload"))
+
+    def _check(self, fingerprint: str, data_inputs: int) -> None:
+        for what, enums in (("input", self._inputs), ("output", self._outputs)):
+            for i, enum in enumerate(enums):
+                if dtypes.is_ref(enum) or dtypes.name_of(enum) not in EXCHANGED:
+                    raise KernelError(
+                        capi.UNIMPLEMENTED,
+                        f"{what} {i} has type {tf.dtypes.as_dtype(enum).name}, which engines cannot exchange with "
+                        "TensorFlow; leave the node that makes it out of the cluster",
+                    )
+        declared = [dtypes.enum_of(i.dtype) for i in (*self._data, *self._weights)]
+        results = [dtypes.enum_of(i.dtype) for i in self._results]
+        if declared != self._inputs or results != self._outputs or data_inputs != len(self._data):
+            raise KernelError(
+                capi.INVALID_ARGUMENT, "InT, OutT or data_inputs disagree with the metadata; write the node anew"
+            )
+        if not fingerprint:
+            raise KernelError(capi.INVALID_ARGUMENT, "the fingerprint is empty")
+
+    def compute(self, context: int) -> None:
+        """Answer one call."""
+        self._tick()
+        try:
+            call = self._free.pop()
+        except IndexError:
+            call = self._new_call()
+        try:
+            arrays = call.begin(context)
+            run = self._run
+            if run is None:
+                run = self._load(call)
+            run(arrays, call)
+            call.finish()
+        except Exception as error:
+            self._settle(call, context, error)
+        except BaseException as error:
+            self._fail(call, context, capi.CANCELLED, f"interrupted by {describe(error)}")
+        finally:
+            call.end()
+            self._free.append(call)
+
+    def _new_call(self) -> Call:
+        declared = (*self._data, *self._weights)
+        return Call(self._process.api, self._inputs, self._outputs, declared, self._results, len(self._data))
+
+    def delete(self) -> None:
+        """Let go of everything; no call is running and none will come."""
+        for call in self._free:
+            call.delete()
+        self._free.clear()
+        self._process.release(self._shared)
+
+    def _load(self, call: Call) -> Callable[..., None]:
+        try:
+            executor = self._shared.get(call.weights, self._counters.loaded)
+        finally:
+            call.end_weights()
+        if executor is None:
+            error = self._shared.failure
+            raise _NotLoaded(describe(error) if error else "it was given up")
+        self._run = executor.run
+        return self._run
+
+    def _settle(self, call: Call, context: int, error: Exception) -> None:
+        """Let the segment answer for an engine that failed, or fail if it must not or cannot."""
+        try:
+            self._fall_back(call, context, error)
+        except KernelError as failure:
+            self._fail(call, context, failure.code, str(failure))
+        except tf.errors.OpError as failure:
+            self._fail(call, context, failure.error_code, f"in the native segment: {failure.message}")
+        except BaseException as failure:
+            self._fail(call, context, capi.INTERNAL, f"{describe(error)}; then its segment: {describe(failure)}")
+
+    def _fall_back(self, call: Call, context: int, error: Exception) -> None:
+        loaded = not isinstance(error, _NotLoaded)
+        cause = f"it failed to run: {describe(error)}" if loaded else f"it could not be loaded: {error}"
+        if self._strict:
+            raise KernelError(capi.INTERNAL if loaded else capi.FAILED_PRECONDITION, cause)
+        self._counters.fell_back(cause)
+        if self._process.first_time(self.name, cause):
+            _LOG.warning(
+                "engine node %r: TensorFlow runs the native segment in place of engine %r, because %s. The results are "
+                "right, but not faster. %s",
+                self.name,
+                self._engine,
+                cause,
+                _ADVICE_RUN if loaded else _ADVICE_LOAD,
+            )
+        segment = self._shared.segment(lambda: self._segment(context, call.status))
+        try:
+            fitted = call.fill(segment.run(call.all_inputs()))
+        finally:
+            call.end_weights()
+        if not fitted:
+            self._shared.reject(error)
+            self._run = None
+
+    def _segment(self, context: int, status: int) -> Segment:
+        library = function_library(self._process.api, context, status)
+        return Segment(library, self._function, self._inputs, self._outputs)
+
+    def _fail(self, call: Call, context: int, code: int, message: str) -> None:
+        api = self._process.api
+        api.set_status(call.status, code, f"engine node {self.name!r} (engine {self._engine!r}): {message}")
+        api.TF_OpKernelContext_Failure(context, call.status)
+
+
+class _NotLoaded(Exception):
+    """There is no executor; the message says why."""
+
+
+def keep_thread_state(thread: threading.local) -> None:
+    """Keep Python's state of this thread of TensorFlow's for the thread's life.
+
+    Else the interpreter makes one before each callback and destroys it after, with its memory: that was measured to
+    cost more than everything else here together. What is left when such a thread ends is some 20 KB.
+    """
+    ctypes.pythonapi.PyGILState_Ensure()
+    thread.kept = True
+
+
+def callbacks(process: Process, device: Device) -> tuple[Any, Any, Any]:
+    """Return the create, compute and delete callbacks of the kernel for a device. No exception leaves them."""
+    api, kernels, thread = process.api, process.kernels, threading.local()
+
+    def create(context: int) -> int | None:
+        status = api.TF_NewStatus()
+        name = "?"
+        try:
+            attrs = Construction(api, context, status)
+            name = attrs.name()
+            return process.add_kernel(Kernel(process, attrs, device))
+        except BaseException as error:
+            code = error.code if isinstance(error, KernelError) else capi.INTERNAL
+            text = str(error) if isinstance(error, (KernelError, CApiError)) else describe(error)
+            api.set_status(status, code, f"engine node {name!r} ({OP_NAME}): {text}")
+            api.TF_OpKernelConstruction_Failure(context, status)
+            return None
+        finally:
+            api.TF_DeleteStatus(status)
+
+    def compute(handle: int, context: int) -> None:
+        try:
+            try:
+                thread.kept  # noqa: B018
+            except AttributeError:
+                keep_thread_state(thread)
+            kernels[handle].compute(context)
+        except BaseException as error:
+            status = api.TF_NewStatus()
+            api.set_status(status, capi.INTERNAL, f"{OP_NAME}: {describe(error)}")
+            api.TF_OpKernelContext_Failure(context, status)
+            api.TF_DeleteStatus(status)
+
+    def delete(handle: int | None) -> None:
+        # A kernel may outlive the interpreter's modules; then the operating system cleans up.
+        if handle is None or sys.is_finalizing():
+            return
+        try:
+            kernels.pop(handle).delete()
+        except Exception:
+            _LOG.exception("an engine node could not be cleaned up")
+
+    return capi.CREATE(create), capi.COMPUTE(compute), capi.DELETE(delete)
