@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from tfgraft.passes.decompose import Decompose
-
 from tfgraft.passes.base import Pass
 from tfgraft.passes.build_engines import BuildEngines
+from tfgraft.passes.decompose import Decompose
 from tfgraft.passes.form_clusters import FormClusters
 from tfgraft.passes.grappler import Grappler
 from tfgraft.passes.infer_shapes import InferShapes

@@ -119,10 +119,15 @@ class Executor(Protocol):
 class EngineBuilder(Protocol):
     """An engine builder. It has no state of its own: options come with the build and are stored in the metadata."""
 
-    name: str
-    """The engine's name, as users write it."""
-    converters: tuple[str, ...]
-    """The converter sets whose registry entries it uses, strongest first (its own name, then e.g. "onnx")."""
+    @property
+    def name(self) -> str:
+        """The engine's name, as users write it."""
+        ...
+
+    @property
+    def converters(self) -> tuple[str, ...]:
+        """The converter sets whose registry entries it uses, strongest first (its own name, then e.g. "onnx")."""
+        ...
 
     def available(self) -> Support:
         """Say whether engines can be built and run on this machine; a refusal's hint says what to install."""

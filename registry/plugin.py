@@ -10,7 +10,6 @@ from tfgraft.registry.entry import Converter, Decomposition
 
 if TYPE_CHECKING:
     from tfgraft.passes.base import Pass
-
     from tfgraft.plugins.protocol import EngineBuilder
 
 

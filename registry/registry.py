@@ -15,7 +15,6 @@ from tfgraft.registry.support import Support, Supported, Unsupported
 
 if TYPE_CHECKING:
     from tfgraft.passes.base import Pass
-
     from tfgraft.plugins.protocol import EngineBuilder
 
 E = TypeVar("E", Converter, Decomposition)

@@ -54,7 +54,9 @@ class OnnxRuntimeBuilder:
             make_session(ort, payload, layouts, weights, replace(options, graph_optimization="disable"))
         except Exception as error:  # ONNX Runtime raises several kinds of its own
             raise BuildError(
-                f"ONNX Runtime refuses it: {_first_line(error)}", _culprit(str(error), converted.origins), "engine-rejected"
+                f"ONNX Runtime refuses it: {_first_line(error)}",
+                _culprit(str(error), converted.origins),
+                "engine-rejected",
             ) from error
         return BuiltEngine(
             self.name,

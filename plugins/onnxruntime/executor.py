@@ -23,9 +23,7 @@ class OnnxRuntimeExecutor:
     where they depend on values, or are small, its results are copied.
     """
 
-    def __init__(
-        self, session: Any, keep: Any, inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo]
-    ) -> None:
+    def __init__(self, session: Any, keep: Any, inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo]) -> None:
         """`keep` is whatever must live as long as the session; types and shapes are those of the engine."""
         # The public wrapper looks at all names again in each call, which costs as much as a small model's run.
         self._session = getattr(session, "_sess", session)

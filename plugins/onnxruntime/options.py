@@ -52,7 +52,9 @@ class OnnxRuntimeOptions:
             if not isinstance(value, int) or isinstance(value, bool) or value < 0:
                 raise ValueError(f"option {name} must be a number of threads, 0 or more, not {value!r}")
         if made.graph_optimization not in _LEVELS:
-            raise ValueError(f"option graph_optimization is one of {', '.join(_LEVELS)}, not {made.graph_optimization!r}")
+            raise ValueError(
+                f"option graph_optimization is one of {', '.join(_LEVELS)}, not {made.graph_optimization!r}"
+            )
         if not isinstance(made.spinning, bool):
             raise ValueError(f"option spinning is True or False, not {made.spinning!r}")
         if not made.providers:

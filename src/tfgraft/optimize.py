@@ -132,9 +132,10 @@ def _builder(registry: Registry, engine: str) -> Any:
 
 def _load(model: Any, outputs: Any, input_shapes: Any, signature: str | None) -> tuple[LoadedModel, Graph]:
     loaded = load(model, outputs=outputs, input_shapes=input_shapes, signature=signature)
+    fed = [t.name for t in (*loaded.inputs, *loaded.optional_inputs)] + [r.name for r in loaded.resources]
     graph = from_graph_def(
         loaded.graph_def,
-        feeds=[TensorRef.parse(t.name) for t in loaded.inputs],
+        feeds=[TensorRef.parse(name) for name in fed],
         fetches=[TensorRef.parse(t.name) for t in loaded.outputs],
     )
     if problems := graph.verify():
@@ -157,5 +158,3 @@ def _run(pipeline: Pipeline, graph: Graph, ctx: PassContext) -> Report:
     pipeline.with_instruments(collect).run(graph, ctx)
     nodes = collect.nodes or collect_nodes(graph, ctx)
     return make_report(ctx, nodes, replaced_nodes(before, nodes))
-
-

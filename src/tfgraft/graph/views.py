@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from tensorflow.python.framework import tensor_util
 
@@ -20,6 +21,8 @@ TENSORS: Fact[tuple[TensorInfo, ...]] = Fact("tensors")
 
 PASS_THROUGH = frozenset({"Identity", "Snapshot", "StopGradient", "PreventGradient", "_EagerConst"})
 """Ops whose output is their input."""
+_VALUES = {"float32": "float_val", "int32": "int_val", "int64": "int64_val", "bool": "bool_val"}
+"""Where a TensorProto holds a value that all elements share, by type."""
 
 
 def tensor_infos(graph: Graph, node: Node) -> tuple[TensorInfo, ...]:
@@ -55,7 +58,13 @@ def const_source(graph: Graph, ref: TensorRef) -> Node | None:
 
 def const_value(node: Node) -> NDArray[Any]:
     """Return the value of a Const node."""
-    array: NDArray[Any] = tensor_util.MakeNdarray(node.attrs.proto("value").tensor)
+    tensor = node.attrs.proto("value").tensor
+    dtype = dtypes.name_of(tensor.dtype)
+    if tensor.tensor_content and dtype in dtypes.PLAIN:  # TensorFlow's own reader takes ten times as long
+        return np.frombuffer(tensor.tensor_content, dtype).reshape([d.size for d in tensor.tensor_shape.dim]).copy()
+    if (values := _VALUES.get(dtype)) is not None and len(getattr(tensor, values)) == 1:
+        return np.full([d.size for d in tensor.tensor_shape.dim], getattr(tensor, values)[0], dtype)
+    array: NDArray[Any] = tensor_util.MakeNdarray(tensor)
     return array
 
 

@@ -30,9 +30,7 @@ def replaced_nodes(before: Iterable[tuple[str, str, str]], now: Iterable[NodeRep
     )
 
 
-def make_report(
-    ctx: PassContext, nodes: tuple[NodeReport, ...], replaced: tuple[NodeReport, ...] = ()
-) -> Report:
+def make_report(ctx: PassContext, nodes: tuple[NodeReport, ...], replaced: tuple[NodeReport, ...] = ()) -> Report:
     """Return the report of a run."""
     clusters: list[Cluster] = ctx.results.get("clusters", [])
     built: Mapping[str, Built] = {b.cluster.id: b for b in ctx.results.get("built", ())}
@@ -83,9 +81,7 @@ def _node(graph: Graph, node: Node) -> NodeReport:
         return NodeReport(node.name, node.op, graph.name, "engine", cluster, converter=converter, asked=asked)
     if tag.role == "candidate":
         reason = graph.facts.get(LEFT_OUT, node.name) or "It is in no cluster."
-        return NodeReport(
-            node.name, node.op, graph.name, "left out", reason=reason, converter=converter, asked=asked
-        )
+        return NodeReport(node.name, node.op, graph.name, "left out", reason=reason, converter=converter, asked=asked)
     refusal = tag.refusal
     assert refusal is not None, node.name
     return NodeReport(

@@ -120,7 +120,9 @@ class Report:
     @property
     def refusals(self) -> Mapping[tuple[str, str], int]:
         """How many nodes stayed native, by (op, code), the most frequent first; inputs of the graph left out."""
-        counts = Counter((n.op, n.code) for n in self.nodes if n.fate == "native" and n.code not in ("boundary", "no-op"))
+        counts = Counter(
+            (n.op, n.code) for n in self.nodes if n.fate == "native" and n.code not in ("boundary", "no-op")
+        )
         return dict(counts.most_common())
 
     def explain(self, node: str) -> Explanation:
