@@ -44,10 +44,10 @@ class OpSpec:
     def check(self, view: NodeView) -> Support:
         """Return Supported, or the first refusal; codes dtype, rank, unknown-rank, not-constant, attribute."""
         for i, item in enumerate(view.inputs):
-            if refusal := _dtype("input", i, item.info.dtype, self.input_dtypes.get(i, self.dtypes)):
+            if (refusal := _dtype("input", i, item.info.dtype, self.input_dtypes.get(i, self.dtypes))) is not None:
                 return refusal
         for i, info in enumerate(view.outputs):
-            if refusal := _dtype("output", i, info.dtype, self.output_dtypes.get(i, self.dtypes)):
+            if (refusal := _dtype("output", i, info.dtype, self.output_dtypes.get(i, self.dtypes))) is not None:
                 return refusal
         for i in (*self.known_ranks, *self.ranks):
             if i < len(view.inputs) and view.rank(i) is None:
