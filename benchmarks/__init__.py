@@ -1,0 +1,1 @@
+"""Benchmarks of tfgraft; run from the repository's root, not part of the distribution."""

@@ -1,0 +1,1 @@
+"""Builders: from an unpacked package to a frozen graph, one module for each way models are shipped."""
