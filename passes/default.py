@@ -9,6 +9,7 @@ from tfgraft.passes.form_clusters import FormClusters
 from tfgraft.passes.grappler import Grappler
 from tfgraft.passes.infer_shapes import InferShapes
 from tfgraft.passes.instruments import Timing, Verify
+from tfgraft.passes.outline_loops import OutlineLoops
 from tfgraft.passes.pipeline import Pipeline
 from tfgraft.passes.prune import Prune
 from tfgraft.passes.replace_clusters import ReplaceClusters
@@ -36,7 +37,7 @@ def default_pipeline(
     passes: list[Pass] = [Prune()]
     if grappler:
         passes.append(Grappler(tuple(grappler)))
-    passes += [InferShapes(), Decompose(), TagSupport(tuple(denylist)), forming]
+    passes += [InferShapes(), Decompose(), OutlineLoops(), TagSupport(tuple(denylist)), forming]
     if build:
         passes += [BuildEngines(forming), ReplaceClusters()]
     return Pipeline(passes, (Verify(), Timing()))

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from tfgraft.graph.dtypes import PLAIN
 from tfgraft.graph.facts import Fact
+from tfgraft.graph.functions import OUTLINED, called
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.node import Node
 from tfgraft.graph.opdefs import ARG
@@ -129,5 +130,13 @@ def _tag(graph: Graph, node: Node, registry: Registry, sets: tuple[str, ...]) ->
         return native("stateful", f"{node.op} has state or side effects, or gives another result each time.")
     resolution = registry.resolve(node_view(graph, node.name), sets)
     if isinstance(resolution.support, Supported):
-        return Tag("candidate", 1, resolution)
+        return Tag("candidate", _weight(graph, node), resolution)
     return Tag("native", 1, resolution, resolution.support)
+
+
+def _weight(graph: Graph, node: Node) -> int:
+    """Count a call of an outlined function as the ops in it."""
+    if node.op not in FUNCTIONAL_CONTROL_FLOW:
+        return 1
+    functions = [graph.library.get(name) for name in called(node) if name in graph.library]
+    return max(1, sum(len(f.node_def) for f in functions if OUTLINED in f.attr))

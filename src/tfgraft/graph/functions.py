@@ -15,6 +15,10 @@ from tfgraft.graph.opdefs import ARG, OpDefs
 from tfgraft.graph.ref import TensorRef, control_source
 
 
+OUTLINED = "_tfgraft_outlined"
+"""The attribute of functions that were made out of nodes and are asked about as a whole: nothing is done inside."""
+
+
 class FunctionLibrary:
     """Functions by name, in order. A body that nobody asks for is never decoded and is written back verbatim."""
 
@@ -50,6 +54,14 @@ class FunctionLibrary:
             self._proto.function.add().CopyFrom(function)
             self._functions[name] = self._proto.function[-1]
 
+    def remove(self, name: str) -> None:
+        """Remove a function that nothing calls."""
+        del self._proto.function[next(i for i, f in enumerate(self._proto.function) if f.signature.name == name)]
+        # Deleting moves the messages behind it.
+        self._functions.clear()
+        self._functions.update((f.signature.name, f) for f in self._proto.function)
+        self._bodies.pop(name, None)
+
     def unique_name(self, wanted: str) -> str:
         """Return `wanted`, or `wanted_1`, ... so that no function has the name yet."""
         name, i = wanted, 0
@@ -84,12 +96,15 @@ class FunctionLibrary:
         return self._proto
 
     def reachable(self, nodes: Iterable[Node]) -> list[str]:
-        """Return the functions that some nodes call, directly or through other functions, in order of discovery."""
+        """Return the functions that some nodes call, directly or through other functions, in order of discovery.
+
+        Functions marked `OUTLINED`, and what only they call, are left out.
+        """
         found: dict[str, None] = {}
         pending = [name for node in nodes for name in called(node) if name in self]
         while pending:
             name = pending.pop()
-            if name in found:
+            if name in found or OUTLINED in self._functions[name].attr:
                 continue
             found[name] = None
             for node_def in self._functions[name].node_def:

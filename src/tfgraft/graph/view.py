@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from tfgraft.graph.attrs import DType
 from tfgraft.graph.node import Node
 from tfgraft.graph.ref import TensorRef
+
+if TYPE_CHECKING:
+    from tfgraft.graph.functions import FunctionLibrary
 
 Shape = tuple[int, ...] | None
 """None: unknown rank. A negative size is an unknown dimension; two dimensions of one graph with the same negative
@@ -56,11 +59,15 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class NodeView:
-    """A node with the facts around it; read-only, and the same while tagging and while converting."""
+    """A node with the facts around it; read-only, and the same while tagging and while converting.
+
+    `library` has the functions that the node may call.
+    """
 
     node: Node
     inputs: tuple[Input, ...]
     outputs: tuple[TensorInfo, ...]
+    library: FunctionLibrary | None = field(default=None, compare=False, repr=False)
 
     @property
     def name(self) -> str:

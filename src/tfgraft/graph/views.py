@@ -71,15 +71,17 @@ def const_value(node: Node) -> NDArray[Any]:
 def node_view(graph: Graph, name: str) -> NodeView:
     """Return the view of a node that registry entries get."""
     node = graph.node(name)
-    inputs = []
-    for ref in graph.inputs(name):
-        const = const_source(graph, ref)
-        if const is None:
-            inputs.append(Input(ref, tensor_info(graph, ref)))
-        else:
-            # The ref of a constant is that of its Const node: two Identity nodes of one constant are the same.
-            inputs.append(Input(TensorRef(const.name), const_info(const), True, _reader(const)))
-    return NodeView(node, tuple(inputs), tensor_infos(graph, node))
+    inputs = tuple(input_view(graph, ref) for ref in graph.inputs(name))
+    return NodeView(node, inputs, tensor_infos(graph, node), graph.library)
+
+
+def input_view(graph: Graph, ref: TensorRef) -> Input:
+    """Return the view of a tensor as somebody's input."""
+    const = const_source(graph, ref)
+    if const is None:
+        return Input(ref, tensor_info(graph, ref))
+    # The ref of a constant is that of its Const node: two Identity nodes of one constant are the same.
+    return Input(TensorRef(const.name), const_info(const), True, _reader(const))
 
 
 def _reader(node: Node) -> Callable[[], NDArray[Any]]:
