@@ -14,7 +14,6 @@ from tfgraft.graph.node import Node
 from tfgraft.graph.opdefs import ARG, OpDefs
 from tfgraft.graph.ref import TensorRef, control_source
 
-
 OUTLINED = "_tfgraft_outlined"
 """The attribute of functions that were made out of nodes and are asked about as a whole: nothing is done inside."""
 
