@@ -2,38 +2,112 @@
 
 from __future__ import annotations
 
-from tfgraft.converters.onnx.context import OnnxContext
-from tfgraft.converters.onnx.layout import NCHW
-from tfgraft.graph.dtypes import FLOATS
+from tfgraft.converters.onnx.context import OnnxContext, Perm
+from tfgraft.converters.onnx.windows import Format, Window, check_format, explicit_pairs
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter
+from tfgraft.registry.support import SUPPORTED, Support, Unsupported
+
+CONV_TYPES = frozenset({"float16", "float32"})
+"""What ONNX Runtime's CPU kernels of Conv and ConvTranspose take (float16 by casts that it inserts itself)."""
+CONV2D = OpSpec(dtypes=CONV_TYPES, ranks={0: (4,), 1: (4,)})
+CONV3D = OpSpec(dtypes=CONV_TYPES, ranks={0: (5,), 1: (5,)})
 
 
-@converter("Conv2D", engine="onnx", spec=OpSpec(dtypes=FLOATS, ranks={0: (4,), 1: (4,)}, constants=(1,)))
-def conv2d(ctx: OnnxContext, view: NodeView) -> None:
-    """TF Conv2D (kernel HWIO) -> Conv (kernel OIHW)."""
-    nhwc = view.attr("data_format", "NHWC") == "NHWC"
-    spatial = slice(1, 3) if nhwc else slice(2, 4)
-    padding = view.attr("padding")
-    explicit = view.attr("explicit_paddings", ())
-    pads = None
-    if padding == "EXPLICIT":
-        pairs = [explicit[2 * d : 2 * d + 2] for d in range(4)][spatial]
-        pads = [p[0] for p in pairs] + [p[1] for p in pairs]
-    kernel = view.shape(1)
-    channels = (view.shape(0) or ())[3 if nhwc else 1]
-    assert kernel is not None
+def check_kernel(view: NodeView) -> Support:
+    """Refuse an unknown kernel size, as padding and groups depend on it; code unknown-dim."""
+    if isinstance(refusal := check_format(view), Unsupported):
+        return refusal
+    if any(d < 0 for d in view.shape(1) or ()):
+        return Unsupported(
+            "unknown-dim", f"{view.op} needs the kernel's shape, and it is not known.", "input 1", "Give input_shapes."
+        )
+    return SUPPORTED
+
+
+def check_conv(view: NodeView) -> Support:
+    """Refuse what `check_kernel` does, and unknown input channels: the number of groups follows from them."""
+    if isinstance(refusal := check_kernel(view), Unsupported):
+        return refusal
+    if channels(view) < 0:
+        return Unsupported(
+            "unknown-dim",
+            f"{view.op} needs the number of input channels, and it is not known.",
+            "input 0",
+            "Give input_shapes.",
+        )
+    return SUPPORTED
+
+
+def channels(view: NodeView) -> int:
+    """Return the number of channels of input 0, negative if it is not known."""
+    shape = view.shape(0) or ()
+    return shape[Format.of(view, len(shape)).channel]
+
+
+def emit_conv(ctx: OnnxContext, view: NodeView, bias: list[str] | None = None) -> tuple[str, Perm | None]:
+    """Emit the Conv of a node with input 0 and an HWIO (DHWIO) kernel as input 1; return it and its order."""
+    rank = view.known_rank(0)
+    kernel = view.shape(1) or ()
+    form = Format.of(view, rank)
+    weight = ctx.get(view, 1, (rank - 1, rank - 2, *range(rank - 2)))
+    return _conv(ctx, view, form, weight, channels(view) // kernel[-2], bias)
+
+
+def emit_depthwise(ctx: OnnxContext, view: NodeView, bias: list[str] | None = None) -> tuple[str, Perm | None]:
+    """Emit the grouped Conv of a depthwise convolution (kernel HWIM -> (IM)1HW); return it and its order."""
+    height, width, inputs, multiplier = view.shape(1) or ()
+    shape = (inputs * multiplier, 1, height, width)
+    if view.inputs[1].is_constant:
+        weight = ctx.weight(view, 1, (2, 3, 0, 1), shape)
+    else:
+        weight = ctx.node("Reshape", [ctx.get(view, 1, (2, 3, 0, 1)), ctx.ints(shape)])
+    return _conv(ctx, view, Format.of(view), weight, inputs, bias)
+
+
+def _conv(
+    ctx: OnnxContext, view: NodeView, form: Format, weight: str, group: int, bias: list[str] | None
+) -> tuple[str, Perm | None]:
+    window = Window(
+        form.pick(view.shape(0) or ()),
+        (view.shape(1) or ())[: form.rank - 2],
+        form.pick(view.attr("strides")),
+        form.pick(view.attr("dilations") or (1,) * form.rank),
+        view.attr("padding"),
+        explicit_pairs(view, form),
+    )
+    value = ctx.get(view, 0, form.perm)
+    attrs = window.attrs()
+    if window.auto_pad_is_wrong:
+        value, attrs = window.pad_dynamically(ctx, value), {}
     result = ctx.node(
         "Conv",
-        [ctx.get(view, 0, NCHW if nhwc else None), ctx.get(view, 1, (3, 2, 0, 1))],
-        kernel_shape=kernel[:2],
-        strides=list(view.attr("strides"))[spatial],
-        dilations=list(view.attr("dilations", (1, 1, 1, 1)))[spatial],
-        auto_pad={"SAME": "SAME_UPPER", "VALID": "VALID"}.get(padding),
-        pads=pads,
-        group=channels // kernel[2],
+        [value, weight, *(bias or ())],
+        kernel_shape=window.kernel,
+        strides=window.strides,
+        dilations=window.dilations,
+        group=group,
+        **attrs,
     )
-    ctx.set(view, 0, result, NCHW if nhwc else None)
+    return result, form.perm
 
 
-CONVERTERS = (conv2d,)
+@converter("Conv2D", engine="onnx", spec=CONV2D, check=check_conv)
+def conv2d(ctx: OnnxContext, view: NodeView) -> None:
+    """TF Conv2D (kernel HWIO) -> Conv (kernel OIHW)."""
+    ctx.set(view, 0, *emit_conv(ctx, view))
+
+
+@converter("Conv3D", engine="onnx", spec=CONV3D, check=check_conv)
+def conv3d(ctx: OnnxContext, view: NodeView) -> None:
+    """TF Conv3D (kernel DHWIO) -> Conv (kernel OIDHW)."""
+    ctx.set(view, 0, *emit_conv(ctx, view))
+
+
+@converter("DepthwiseConv2dNative", engine="onnx", spec=CONV2D, check=check_kernel)
+def depthwise(ctx: OnnxContext, view: NodeView) -> None:
+    """TF DepthwiseConv2dNative (kernel HWIM) -> Conv with as many groups as input channels."""
+    ctx.set(view, 0, *emit_depthwise(ctx, view))
+
+
+CONVERTERS = (conv2d, conv3d, depthwise)

@@ -8,7 +8,17 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from tests.cases import conv_cases
+from tests.cases import (
+    conv_cases,
+    detection_cases,
+    fused_cases,
+    nn_cases,
+    pool_cases,
+    quantization_cases,
+    rearrange_cases,
+    resize_cases,
+    transposed_conv_cases,
+)
 from tests.cases.case import OpCase, graph_of
 from tfgraft.converters.onnx.model import cluster_to_onnx
 from tfgraft.graph.graph import Graph
@@ -18,7 +28,17 @@ from tfgraft.plugins.protocol import Cluster
 from tfgraft.registry.registry import Registry
 from tfgraft.registry.support import Unsupported
 
-CASES: list[OpCase] = [*conv_cases.CASES]
+CASES: list[OpCase] = [
+    *conv_cases.CASES,
+    *detection_cases.CASES,
+    *fused_cases.CASES,
+    *nn_cases.CASES,
+    *pool_cases.CASES,
+    *quantization_cases.CASES,
+    *rearrange_cases.CASES,
+    *resize_cases.CASES,
+    *transposed_conv_cases.CASES,
+]
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,140 @@
+"""Ops that move elements between space, depth, batch and time."""
+
+from __future__ import annotations
+
+from tfgraft.converters.onnx.context import OnnxContext, Perm
+from tfgraft.converters.onnx.dims import Dim, dim_of, reshape, scaled
+from tfgraft.converters.onnx.windows import Format, check_format
+from tfgraft.graph.dtypes import PLAIN
+from tfgraft.graph.view import NodeView
+from tfgraft.registry.entry import OpSpec, converter
+
+_DEPTH_TYPES = frozenset({"float16", "float32", "float64", "int8", "uint8"})
+_PAD_TYPES = frozenset({"float16", "float32", "float64", "int8", "int32", "int64", "uint8", "uint32", "uint64", "bool"})
+_INDEX = frozenset({"int32", "int64"})
+
+
+@converter(
+    "DepthToSpace", "SpaceToDepth", engine="onnx", spec=OpSpec(dtypes=_DEPTH_TYPES, ranks={0: (4,)}), check=check_format
+)
+def depth_space(ctx: OnnxContext, view: NodeView) -> None:
+    """TF DepthToSpace, SpaceToDepth -> the ONNX op of the same name, mode DCR."""
+    perm = Format.of(view).perm
+    ctx.set(view, 0, ctx.node(view.op, [ctx.get(view, 0, perm)], blocksize=view.attr("block_size")), perm)
+
+
+def _order(ctx: OnnxContext, view: NodeView) -> Perm:
+    return ctx.perm_of(view, 0) or tuple(range(view.known_rank(0)))
+
+
+def _space_to_batch(ctx: OnnxContext, view: NodeView, blocks: list[int], pads: list[list[int]]) -> None:
+    order, shape = _order(ctx, view), view.shape(0) or ()
+    value = ctx.get(view, 0, order)
+    # In the held order: the block of each spatial dimension (TensorFlow's dimensions 1, 2, ...) or None.
+    block = {d: blocks[d - 1] for d in order if 0 < d <= len(blocks)}
+    if any(p for pair in pads for p in pair):
+        ends = [[pads[d - 1][end] if d in block else 0 for d in order] for end in (0, 1)]
+        value = ctx.node("Pad", [value, ctx.ints(ends[0] + ends[1])])
+    sizes = {d: shape[d] + sum(pads[d - 1]) if d in block and shape[d] >= 0 else shape[d] for d in order}
+    split: list[Dim] = []
+    where: dict[int, int] = {}
+    inner: dict[int, int] = {}
+    dims: dict[int, Dim] = {}
+    for k, d in enumerate(order):
+        dim = dim_of(ctx, value, k, sizes[d])
+        where[d] = len(split)
+        if d in block:
+            dims[d] = scaled(ctx, dim, "Div", block[d])
+            split += [dims[d], block[d]]
+            inner[d] = len(split) - 1
+        else:
+            dims[d] = dim
+            split.append(dim)
+    rest = [d for d in order if d != 0]
+    # The batch goes around the blocks' positions: block 1, block 2, ..., batch.
+    moved = ctx.transpose(reshape(ctx, value, split), [*(inner[d] for d in sorted(inner)), where[0], *map(where.get, rest)])
+    batch = dims[0]
+    for b in blocks:
+        batch = scaled(ctx, batch, "Mul", b)
+    ctx.set(view, 0, reshape(ctx, moved, [batch, *(dims[d] for d in rest)]), (0, *rest))
+
+
+def _batch_to_space(ctx: OnnxContext, view: NodeView, blocks: list[int], crops: list[list[int]]) -> None:
+    order, shape = _order(ctx, view), view.shape(0) or ()
+    value = ctx.get(view, 0, order)
+    block = {d: blocks[d - 1] for d in order if 0 < d <= len(blocks)}
+    dims = {d: dim_of(ctx, value, k, shape[d]) for k, d in enumerate(order)}
+    batch = dims[0]
+    for b in blocks:
+        batch = scaled(ctx, batch, "Div", b)
+    split: list[Dim] = []
+    where: dict[int, int] = {}
+    for d in order:
+        if d == 0:
+            split += blocks
+        where[d] = len(split)
+        split.append(batch if d == 0 else dims[d])
+    rest = [d for d in order if d != 0]
+    perm = [where[0]]
+    merged: list[Dim] = [batch]
+    for d in rest:
+        perm.append(where[d])
+        merged.append(dims[d])
+        if d in block:
+            perm.append(where[0] - len(blocks) + d - 1)
+            merged[-1] = scaled(ctx, dims[d], "Mul", block[d])
+    value = reshape(ctx, ctx.transpose(reshape(ctx, value, split), perm), merged)
+    cropped = [(k + 1, *crops[d - 1]) for k, d in enumerate(rest) if d in block and any(crops[d - 1])]
+    if cropped:
+        # An end counted from the back cannot be zero: none is a number above any size.
+        starts, ends = [c[1] for c in cropped], [-c[2] if c[2] else 2**62 for c in cropped]
+        value = ctx.node("Slice", [value, ctx.ints(starts), ctx.ints(ends), ctx.ints([c[0] for c in cropped])])
+    ctx.set(view, 0, value, (0, *rest))
+
+
+_ND = OpSpec(dtypes=_PAD_TYPES, input_dtypes={1: _INDEX, 2: _INDEX}, known_ranks=(0,), constants=(1, 2))
+_2D = OpSpec(dtypes=_PAD_TYPES, input_dtypes={1: _INDEX}, ranks={0: (4,)}, constants=(1,))
+
+
+@converter("SpaceToBatchND", engine="onnx", spec=_ND)
+def space_to_batch_nd(ctx: OnnxContext, view: NodeView) -> None:
+    """TF SpaceToBatchND (constant blocks and paddings) -> Pad, Reshape, Transpose, Reshape."""
+    _space_to_batch(ctx, view, view.known_const(1).tolist(), view.known_const(2).tolist())
+
+
+@converter("BatchToSpaceND", engine="onnx", spec=_ND)
+def batch_to_space_nd(ctx: OnnxContext, view: NodeView) -> None:
+    """TF BatchToSpaceND (constant blocks and crops) -> Reshape, Transpose, Reshape, Slice."""
+    _batch_to_space(ctx, view, view.known_const(1).tolist(), view.known_const(2).tolist())
+
+
+@converter("SpaceToBatch", engine="onnx", spec=_2D)
+def space_to_batch(ctx: OnnxContext, view: NodeView) -> None:
+    """TF SpaceToBatch (constant paddings) -> as SpaceToBatchND with equal blocks."""
+    _space_to_batch(ctx, view, [view.attr("block_size")] * 2, view.known_const(1).tolist())
+
+
+@converter("BatchToSpace", engine="onnx", spec=_2D)
+def batch_to_space(ctx: OnnxContext, view: NodeView) -> None:
+    """TF BatchToSpace (constant crops) -> as BatchToSpaceND with equal blocks."""
+    _batch_to_space(ctx, view, [view.attr("block_size")] * 2, view.known_const(1).tolist())
+
+
+@converter(
+    "ReverseSequence",
+    engine="onnx",
+    spec=OpSpec(dtypes=PLAIN, input_dtypes={1: _INDEX}, known_ranks=(0,)),
+)
+def reverse_sequence(ctx: OnnxContext, view: NodeView) -> None:
+    """TF ReverseSequence -> ReverseSequence, batch and time brought to the first two dimensions."""
+    rank, time, batch = view.known_rank(0), view.attr("seq_dim"), view.attr("batch_dim", 0)
+    time, batch = time % rank, batch % rank
+    perm: Perm | None = None
+    if {time, batch} != {0, 1}:
+        perm = (batch, time, *(d for d in range(rank) if d not in (batch, time)))
+        batch, time = 0, 1
+    inputs = [ctx.get(view, 0, perm), ctx.cast(ctx.get(view, 1), "int64")]
+    ctx.set(view, 0, ctx.node("ReverseSequence", inputs, batch_axis=batch, time_axis=time), perm)
+
+
+CONVERTERS = (depth_space, space_to_batch_nd, batch_to_space_nd, space_to_batch, batch_to_space, reverse_sequence)

@@ -1,0 +1,5 @@
+"""."""
+
+from tests.cases.case import OpCase
+
+CASES: list[OpCase] = []
