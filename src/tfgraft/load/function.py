@@ -12,7 +12,7 @@ from tfgraft.errors import ModelError, listing, nearest
 from tfgraft.load.check import check_frozen, check_graph
 from tfgraft.load.ends import reachable, resolve_outputs
 from tfgraft.load.frozen import describe_outputs, first_line
-from tfgraft.load.model import LoadedModel, NamedTensor, Resource, Signature
+from tfgraft.load.model import LoadedModel, NamedTensor, Resource, Signature, signature_keys
 from tfgraft.load.mutated import written_resources
 from tfgraft.load.rename import rename_functions
 from tfgraft.load.shapes import InputShapes, match_shapes, set_shapes
@@ -97,7 +97,7 @@ def load_concrete(
     check_graph(graph_def, source)
     present = {node.name for node in graph_def.node}
     waiting = {f"{node.name}:0" for node in graph_def.node if node.op == "Placeholder"}
-    owners = _owners(roots)
+    owners = _owners((*roots, *function.graph.variables))
     resources = tuple(
         Resource(name, outer, owners.get(id(outer))) for name, outer in handles.items() if name in waiting
     )
@@ -113,8 +113,10 @@ def load_concrete(
         graph_def = set_shapes(graph_def, inputs, shapes)
         inputs = tuple(NamedTensor(i.name, i.dtype, shapes.get(i.name, i.shape)) for i in inputs)
     if outputs is not None:
-        fetches = resolve_outputs(graph_def, _aliased(outputs, function), source)
-        out_names = list(outputs)
+        aliases = dict(zip(_output_names(function), (t.name for t in function.outputs), strict=True))
+        fetches = resolve_outputs(graph_def, [aliases.get(name, name) for name in outputs], source)
+        made = signature_keys(fetches)
+        out_names = [name if name in aliases else key for name, key in zip(outputs, made, strict=True)]
     else:
         fetches = tuple(t.name for t in function.outputs)
         out_names = list(names[1] or _output_names(function))
@@ -161,11 +163,10 @@ def _owners(roots: Sequence[Any]) -> dict[int, Any]:
     owners: dict[int, Any] = {}
     for root in roots:
         for item in tf.train.TrackableView(root).descendants():
-            handle = getattr(item, "resource_handle", None)
-            if handle is None and isinstance(item, tf.Variable):
-                handle = item.handle
-            if handle is not None:
-                owners.setdefault(id(handle), item)
+            for attribute in ("resource_handle", "handle"):
+                handle = getattr(item, attribute, None)
+                if isinstance(handle, tf.Tensor):
+                    owners.setdefault(id(handle), item)
     return owners
 
 
@@ -194,8 +195,3 @@ def _output_names(function: Any) -> list[str]:
         if len(keys) == count:
             return keys
     return [f"output_{i}" for i in range(count)]
-
-
-def _aliased(outputs: Sequence[str], function: Any) -> list[str]:
-    aliases = dict(zip(_output_names(function), (t.name for t in function.outputs), strict=True))
-    return [aliases.get(name, name) for name in outputs]

@@ -114,6 +114,16 @@ def _no_signature(signature: str | None, what: str) -> None:
 
 
 def _bound(function: Any) -> tuple[Any, ...]:
-    # The owners of the resources that a function reads are found from the object that it is a method of.
-    owner = getattr(getattr(function, "python_function", None), "__self__", None)
-    return (owner,) if hasattr(owner, "_trackable_children") else ()
+    # The owners of the resources that a function reads are found from what its Python function refers to: the object
+    # that it is a method of, and what it closes over.
+    python = getattr(function, "python_function", None)
+    cells = getattr(python, "__closure__", None) or ()
+    found = [getattr(python, "__self__", None), *(cell.cell_contents for cell in cells if _is_filled(cell))]
+    return tuple(item for item in found if hasattr(item, "_trackable_children"))
+
+
+def _is_filled(cell: Any) -> bool:
+    try:
+        return cell.cell_contents is not None
+    except ValueError:  # a variable that has no value yet
+        return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,3 +107,16 @@ class LoadedModel:
     def is_self_contained(self) -> bool:
         """Whether the GraphDef alone is the whole model, with no resources or initializers beside it."""
         return not self.resources and not self.initializers
+
+
+def signature_keys(tensors: Iterable[str]) -> tuple[str, ...]:
+    """Return signature names made from tensor names: "x:0" gives "x", "x:1" gives "x_1"; each is unique."""
+    keys: dict[str, None] = {}
+    for tensor in tensors:
+        node, _, port = tensor.rpartition(":")
+        key = base = node if port == "0" else f"{node}_{port}"
+        count = 1
+        while key in keys:
+            key, count = f"{base}_{count}", count + 1
+        keys[key] = None
+    return tuple(keys)

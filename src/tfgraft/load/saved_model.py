@@ -71,8 +71,8 @@ def load_root(
         function = signatures[key]
     else:
         key = signature or DEFAULT_KEY
-        call = getattr(type(root), "__call__", None)
-        call = getattr(root, "__call__", call)  # noqa: B004  (the tf.function itself is wanted)
+        # On the instance, where the tf.function is bound to it; loaded SavedModels have it there only.
+        call = root.__call__ if callable(root) else None
         if not hasattr(call, "get_concrete_function"):
             raise ModelError(
                 f"{source} has no signatures, and its __call__ is no tf.function.",

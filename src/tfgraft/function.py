@@ -1,0 +1,62 @@
+"""Turning a GraphDef into a function that TensorFlow runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from tfgraft.load.check import RUNTIME_OP
+from tfgraft.load.model import NamedTensor, Resource
+
+
+def tensor_shape(spec: NamedTensor) -> Any:
+    """Return a shape as TensorFlow's own type."""
+    if spec.shape is None:
+        return tf.TensorShape(None)
+    return tf.TensorShape([None if d < 0 else d for d in spec.shape])
+
+
+def uses_engines(graph_def: Any) -> bool:
+    """Tell whether a graph, or one of its functions, has engine nodes."""
+    return any(node.op == RUNTIME_OP for node in graph_def.node) or any(
+        node.op == RUNTIME_OP for function in graph_def.library.function for node in function.node_def
+    )
+
+
+def make_function(
+    graph_def: Any,
+    inputs: Sequence[NamedTensor],
+    outputs: Sequence[NamedTensor],
+    resources: Sequence[Resource] = (),
+) -> Any:
+    """Return a ConcreteFunction that takes the inputs in order and returns the list of outputs.
+
+    It captures the handles of `resources`; their owners must be kept alive by the caller.
+
+    Raises:
+        ValueError: the graph has no such inputs or outputs, or TensorFlow does not accept it.
+    """
+    if uses_engines(graph_def):
+        import tfgraft.runtime  # noqa: F401  (registers the op)
+    present = {node.name for node in graph_def.node}
+
+    def call(*tensors: Any) -> list[Any]:
+        graph = tf.compat.v1.get_default_graph()
+        feeds = {spec.name: tensor for spec, tensor in zip(inputs, tensors, strict=True)}
+        for resource in resources:
+            if resource.name.rpartition(":")[0] in present:
+                feeds[resource.name] = graph.capture(resource.handle)
+        results = tf.graph_util.import_graph_def(
+            graph_def, input_map=feeds, return_elements=[o.name for o in outputs], name=""
+        )
+        for spec, tensor in zip(outputs, results, strict=True):
+            if tensor.shape.is_compatible_with(tensor_shape(spec)):
+                tensor.set_shape(tensor_shape(spec))
+        return list(results)
+
+    specs = [tf.TensorSpec(tensor_shape(i), i.dtype, name=i.node.rpartition("/")[2]) for i in inputs]
+    # wrap_function and not tf.function: automatic control dependencies would tie ops of different frames of a
+    # TensorFlow 1 loop together, which makes an invalid graph. No prune(), which moves feeds through the host.
+    return tf.compat.v1.wrap_function(call, specs)

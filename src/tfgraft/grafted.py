@@ -1,0 +1,99 @@
+"""Grafted: the result of `tfgraft.optimize`."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from tfgraft.load.model import LoadedModel, Resource, Signature
+
+if TYPE_CHECKING:
+    from tfgraft.report.report import Report
+
+
+class Grafted:
+    """A model with engines in it. It is not changed after it is made.
+
+    Args:
+        graph_def: the new GraphDef.
+        loaded: the model that it was made from.
+        report: what became of each node.
+    """
+
+    def __init__(self, graph_def: Any, loaded: LoadedModel, report: Report) -> None:
+        self._graph_def = graph_def
+        self._loaded = loaded
+        self._report = report
+
+    @property
+    def graph_def(self) -> Any:
+        """The GraphDef; running it needs `import tfgraft.runtime`."""
+        return self._graph_def
+
+    @property
+    def report(self) -> Report:
+        """What became of each node, and why."""
+        return self._report
+
+    @property
+    def loaded(self) -> LoadedModel:
+        """The model that it was made from."""
+        return self._loaded
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The tensor names of the inputs, in order."""
+        return self._loaded.input_names
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The tensor names of the outputs, in order."""
+        return self._loaded.output_names
+
+    @property
+    def signature(self) -> Signature | None:
+        """The names that users see, where the model had a signature."""
+        return self._loaded.signature
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        """Lookup tables and the like that the graph needs beside its inputs; `function()` binds them."""
+        return self._loaded.resources
+
+    def function(self) -> Any:
+        """Return a ConcreteFunction that takes the inputs in order and returns the list of outputs.
+
+        It is made once. It keeps the model's resources alive.
+        """
+        return self._function
+
+    @cached_property
+    def _function(self) -> Any:
+        from tfgraft.function import make_function
+
+        loaded = self._loaded
+        function = make_function(self._graph_def, loaded.inputs, loaded.outputs, loaded.resources)
+        # The function holds handles only; whoever keeps the function must keep what the handles belong to.
+        function.tfgraft_resources = (loaded.resources, loaded.initializers)
+        return function
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a frozen GraphDef if the path ends in `.pb`, else a SavedModel directory with the original signature.
+
+        The target is replaced only after all is written. Another process runs the result after
+        `import tfgraft.runtime`.
+
+        Raises:
+            SaveError: the model cannot be written in that form; the message says what to do.
+            OSError: the place cannot be written.
+        """
+        from tfgraft.save import save
+
+        save(self._graph_def, self._loaded, path)
+
+    def __repr__(self) -> str:
+        return (
+            f"Grafted({self._loaded.source or 'model'}: {len(self._report.clusters)} engines, "
+            f"inputs {list(self.inputs)}, outputs {list(self.outputs)})"
+        )

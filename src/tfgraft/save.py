@@ -1,0 +1,166 @@
+"""Writing the result: a frozen `.pb`, or a SavedModel with the signature of the model it was made from."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from tfgraft.errors import SaveError, listing
+from tfgraft.function import make_function, tensor_shape
+from tfgraft.load.function import DEFAULT_KEY
+from tfgraft.load.model import LoadedModel, Signature, signature_keys
+from tfgraft.quiet import quiet_python
+
+LIMIT = 2**31 - 1
+"""The largest protobuf message, in bytes."""
+_OTHER = (".pbtxt", ".onnx", ".tflite", ".keras", ".h5", ".hdf5", ".plan", ".engine", ".json", ".zip")
+
+
+def is_graph_path(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a path asks for a frozen GraphDef (`.pb`) and not for a SavedModel directory."""
+    return Path(path).suffix == ".pb"
+
+
+def check_target(path: str | os.PathLike[str]) -> None:
+    """Check, before long work, that the result can be written to `path`.
+
+    Raises:
+        SaveError: it is of no known kind, or would replace something that is not a model.
+    """
+    target = Path(path)
+    if target.suffix in _OTHER:
+        raise SaveError(
+            f"{str(target)!r} cannot be written: the result is a frozen graph or a SavedModel.",
+            "Name a file that ends in .pb, or a directory.",
+        )
+    if is_graph_path(target):
+        if target.is_dir():
+            raise SaveError(f"{str(target)!r} is a directory.", "Name another file.")
+        return
+    if target.is_file():
+        raise SaveError(
+            f"{str(target)!r} is a file, and a SavedModel is a directory.", "Name another, or end it in .pb."
+        )
+    if target.is_dir() and any(target.iterdir()) and not (target / "saved_model.pb").exists():
+        raise SaveError(
+            f"Directory {str(target)!r} is not empty and is no SavedModel, so it is not replaced.", "Name another."
+        )
+
+
+def save(graph_def: Any, loaded: LoadedModel, path: str | os.PathLike[str]) -> None:
+    """Write a graph made from `loaded`: a frozen GraphDef if the path ends in `.pb`, else a SavedModel directory.
+
+    It is written beside the target and renamed, so that the target is either the whole result or what it was.
+
+    Raises:
+        SaveError: the graph is too large, the target is not to be replaced, or the model has tables or variables
+            and is to be written as a bare graph.
+        OSError: the disk is full, or the place cannot be written.
+    """
+    check_target(path)
+    target = Path(path)
+    _check_size(graph_def)
+    if is_graph_path(target):
+        _check_self_contained(loaded, target)
+        _replace(target, lambda temporary: _write_graph(graph_def, temporary))
+    else:
+        _replace(target, lambda temporary: _write_saved_model(graph_def, loaded, temporary))
+
+
+def _check_size(graph_def: Any) -> None:
+    try:
+        size = graph_def.ByteSize()
+    except Exception:  # protobuf's own refusal differs between its implementations
+        size = LIMIT + 1
+    if size > LIMIT:
+        raise SaveError(
+            f"The graph is {size / 2**30:.1f} GiB, and TensorFlow's file format holds at most 2 GiB.",
+            "Cut the model into two with outputs= and feed one from the other, or store its weights as float16.",
+        )
+
+
+def _check_self_contained(loaded: LoadedModel, target: Path) -> None:
+    if loaded.is_self_contained:
+        return
+    what = listing(r.name for r in loaded.resources) or "tables that its initializer fills"
+    raise SaveError(
+        f"{str(target)!r} would be incomplete: the model needs resources outside its graph ({what}), such as lookup "
+        "tables, which a bare .pb cannot hold.",
+        "Save to a directory (a SavedModel) instead, or name outputs that do not need them.",
+    )
+
+
+def _write_graph(graph_def: Any, path: Path) -> None:
+    path.write_bytes(graph_def.SerializeToString())
+
+
+def _write_saved_model(graph_def: Any, loaded: LoadedModel, path: Path) -> None:
+    orphans = [r.name for r in loaded.resources if r.owner is None]
+    if orphans:
+        raise SaveError(
+            f"The objects that own the resources {listing(orphans)} are not known, so they cannot be saved.",
+            "Give the SavedModel, the tf.Module or the Keras model instead of one function of it.",
+        )
+    signature = loaded.signature or _made_signature(loaded)
+    run = make_function(graph_def, loaded.inputs, loaded.outputs, loaded.resources)
+    keys = list(signature.outputs)
+    specs = [
+        tf.TensorSpec(tensor_shape(spec), spec.dtype, name=name)
+        for name, spec in zip(signature.inputs, loaded.inputs, strict=True)
+    ]
+
+    def serve(*tensors: Any) -> dict[str, Any]:
+        return dict(zip(keys, run(*tensors), strict=True))
+
+    module = tf.Module()
+    module.resources = [r.owner for r in loaded.resources]
+    module.initializers = list(loaded.initializers)
+    with quiet_python():
+        module.serve = tf.function(serve, input_signature=specs, autograph=False)
+        tf.saved_model.save(
+            module,
+            str(path),
+            signatures={signature.key: module.serve.get_concrete_function()},
+            options=tf.saved_model.SaveOptions(namespace_whitelist=["TfGraft"]),
+        )
+
+
+def _made_signature(loaded: LoadedModel) -> Signature:
+    return Signature(
+        DEFAULT_KEY,
+        dict(zip(signature_keys(loaded.input_names), loaded.input_names, strict=True)),
+        dict(zip(signature_keys(loaded.output_names), loaded.output_names, strict=True)),
+    )
+
+
+def _replace(target: Path, write: Callable[[Path], None]) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _workplace(target) as place:
+        made, old = place / "new", place / "old"
+        write(made)
+        if target.is_dir():
+            # A directory cannot be replaced in one step: the old one is put aside, and back if that fails.
+            target.rename(old)
+            try:
+                made.rename(target)
+            except BaseException:
+                old.rename(target)
+                raise
+        else:
+            made.replace(target)
+
+
+@contextlib.contextmanager
+def _workplace(target: Path) -> Iterator[Path]:
+    place = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
