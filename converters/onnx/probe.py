@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfgraft.converters.onnx.one_node import OneNode
 from tfgraft.graph.dtypes import FLOATS
+from tfgraft.graph.one_node import OneNode
 from tfgraft.registry.support import SUPPORTED, Support, Supported, Unsupported
 
 Array = NDArray[Any]

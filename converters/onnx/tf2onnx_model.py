@@ -10,7 +10,7 @@ from typing import Any
 import onnx
 
 from tfgraft.converters.onnx.context import OPSET
-from tfgraft.converters.onnx.one_node import OneNode
+from tfgraft.graph.one_node import OneNode
 from tfgraft.registry.support import Unsupported
 
 _FUSED = frozenset({"_FusedConv2D", "_FusedMatMul", "_FusedDepthwiseConv2dNative"})

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfgraft.converters.onnx.context import OnnxContext
-from tfgraft.converters.onnx.one_node import OneNode
 from tfgraft.graph.dtypes import PLAIN
+from tfgraft.graph.one_node import OneNode
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import ANY, Converter, OpSpec
 from tfgraft.registry.support import SUPPORTED, Support, Supported, Unsupported
