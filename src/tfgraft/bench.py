@@ -18,7 +18,7 @@ from tfgraft.feeds import match_feeds, synthetic_feeds
 from tfgraft.function import make_function, uses_engines
 from tfgraft.grafted import Grafted
 from tfgraft.load.frozen import first_line
-from tfgraft.load.model import LoadedModel
+from tfgraft.load.model import LoadedModel, NamedTensor
 
 Array = NDArray[Any]
 TOLERANCE = 1e-4
@@ -127,10 +127,10 @@ def compare(
     """
     if runs < 1:
         raise FeedError(f"The number of runs must be at least 1, not {runs}.")
-    values = match_feeds(model, synthetic_feeds(model) if feeds is None else feeds)
-    first = _caller(model.graph_def, model, threads)
+    fed, values = match_feeds(model, synthetic_feeds(model) if feeds is None else feeds)
+    first = _caller(model.graph_def, model, fed, threads)
     expected = _first_run(first, values, feeds is None)
-    second = _caller(grafted.graph_def, model, threads)
+    second = _caller(grafted.graph_def, model, fed, threads)
     got = second(values)
     for _ in range(_WARM_UPS - 1):
         first(values)
@@ -206,20 +206,23 @@ def _first_run(call: Callable[[Sequence[Array]], list[Array]], values: Sequence[
         ) from error
 
 
-def _caller(graph_def: Any, model: LoadedModel, threads: int) -> Callable[[Sequence[Array]], list[Array]]:
+_Call = Callable[[Sequence[Array]], list[Array]]
+
+
+def _caller(graph_def: Any, model: LoadedModel, fed: Sequence[NamedTensor], threads: int) -> _Call:
     if model.is_self_contained:
-        return _session_caller(graph_def, model, threads)
-    return _function_caller(graph_def, model)
+        return _session_caller(graph_def, model, fed, threads)
+    return _function_caller(graph_def, model, fed)
 
 
-def _session_caller(graph_def: Any, model: LoadedModel, threads: int) -> Callable[[Sequence[Array]], list[Array]]:
+def _session_caller(graph_def: Any, model: LoadedModel, fed: Sequence[NamedTensor], threads: int) -> _Call:
     if uses_engines(graph_def):
         import tfgraft.runtime  # noqa: F401  (registers the op)
     with tf.Graph().as_default() as graph:
         tf.graph_util.import_graph_def(graph_def, name="")
     session = tf.compat.v1.Session(graph=graph, config=tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads))
     options = config_pb2.CallableOptions()
-    options.feed.extend(model.input_names)
+    options.feed.extend(spec.name for spec in fed)
     options.fetch.extend(model.output_names)
     # Session.make_callable's own inner step: it skips 0.2 ms of Python around each call.
     call = session._make_callable_from_options(options)
@@ -230,11 +233,11 @@ def _session_caller(graph_def: Any, model: LoadedModel, threads: int) -> Callabl
     return run
 
 
-def _function_caller(graph_def: Any, model: LoadedModel) -> Callable[[Sequence[Array]], list[Array]]:
-    function = make_function(graph_def, model.inputs, model.outputs, model.resources)
+def _function_caller(graph_def: Any, model: LoadedModel, fed: Sequence[NamedTensor]) -> _Call:
+    function = make_function(graph_def, fed, model.outputs, model.resources)
 
     def run(values: Sequence[Array]) -> list[Array]:
-        tensors = [tf.constant(v, dtype=i.dtype) for v, i in zip(values, model.inputs, strict=True)]
+        tensors = [tf.constant(v, dtype=spec.dtype) for v, spec in zip(values, fed, strict=True)]
         return [t.numpy() for t in function._call_flat(tensors, function.captured_inputs)]
 
     return run

@@ -79,30 +79,31 @@ def _numpy_type(spec: NamedTensor) -> np.dtype[Any]:
     return dtype
 
 
-def match_feeds(loaded: LoadedModel, given: Mapping[str, Any]) -> tuple[Array, ...]:
-    """Return the given values in the order of the inputs, with their types.
+def match_feeds(loaded: LoadedModel, given: Mapping[str, Any]) -> tuple[tuple[NamedTensor, ...], tuple[Array, ...]]:
+    """Return what is fed, and the values with the types that the inputs have.
 
     Args:
         loaded: the model.
-        given: arrays by tensor name, node name or signature name. Optional inputs may be among them only with the
-            value that they have by default, so they are refused: make them inputs by naming them in input_shapes.
+        given: arrays by tensor name, node name or signature name; optional inputs may be among them.
 
     Raises:
         FeedError: an input is missing or unknown, or a value does not fit.
     """
+    inputs = (*loaded.inputs, *loaded.optional_inputs)
     aliases = dict(loaded.signature.inputs) if loaded.signature else {}
-    names = {**aliases, **{i.node: i.name for i in loaded.inputs}, **{i.name: i.name for i in loaded.inputs}}
+    names = {**aliases, **{i.node: i.name for i in inputs}, **{i.name: i.name for i in inputs}}
     unknown = [name for name in given if name not in names]
     if unknown:
         raise FeedError(
             f"A value is given for {unknown[0]!r}, which is no input of the model.",
-            nearest(unknown[0], names) or f"Its inputs are {listing(loaded.input_names)}.",
+            nearest(unknown[0], names) or _example(inputs),
         )
     values = {names[name]: value for name, value in given.items()}
     missing = [name for name in loaded.input_names if name not in values]
     if missing:
-        raise FeedError(f"No value is given for {listing(map(repr, missing))}.", _example(loaded.inputs))
-    return tuple(_fit(spec, np.asarray(values[spec.name])) for spec in loaded.inputs)
+        raise FeedError(f"No value is given for {listing(map(repr, missing))}.", _example(inputs))
+    fed = tuple(spec for spec in inputs if spec.name in values)
+    return fed, tuple(_fit(spec, np.asarray(values[spec.name])) for spec in fed)
 
 
 def _example(inputs: Sequence[NamedTensor]) -> str:

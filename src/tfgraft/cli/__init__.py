@@ -1,0 +1,5 @@
+"""The command `tfgraft`."""
+
+from tfgraft.cli.main import main
+
+__all__ = ["main"]

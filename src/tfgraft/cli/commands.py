@@ -1,0 +1,234 @@
+"""The commands: each takes the parsed arguments and the terminal, and returns the exit code."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from tfgraft.cli.terminal import Terminal
+from tfgraft.errors import TfGraftError
+
+OK, FAILED, USAGE, DIFFERS, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+def plan(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Print the plan's report."""
+    report = _plan(args, terminal)
+    text = str(report)
+    if args.nodes:
+        lines = [
+            f"  {n.name} ({n.op}): {n.fate}{f' {n.cluster}' if n.cluster else ''}{f' [{n.code}]' if n.code else ''}"
+            for n in report.nodes
+        ]
+        text = "\n".join([text, "nodes:", *lines])
+    terminal.result(text, report.to_dict())
+    return OK
+
+
+def optimize(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Convert the model and write the result."""
+    from tfgraft.save import check_target, is_graph_path
+
+    check_target(args.output)
+    start = time.perf_counter()
+    grafted = _optimize(args, terminal)
+    grafted.save(args.output)
+    seconds = time.perf_counter() - start
+    kind = "frozen graph" if is_graph_path(args.output) else "SavedModel"
+    text = f"{grafted.report}\nwrote {args.output} ({kind}, {_size(Path(args.output)) / 1e6:.1f} MB, {seconds:.1f} s)"
+    data = {
+        "output": str(args.output),
+        "kind": kind,
+        "seconds": seconds,
+        "inputs": list(grafted.inputs),
+        "outputs": list(grafted.outputs),
+        "report": grafted.report.to_dict(),
+    }
+    terminal.result(text, data)
+    return OK
+
+
+def explain(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Print the story of one node."""
+    from dataclasses import asdict
+
+    report = _plan(args, terminal)
+    try:
+        story = report.explain(args.node)
+    except KeyError as error:
+        raise TfGraftError(f"{str(error.args[0]).capitalize()}.") from error
+    terminal.result(str(story), asdict(story))
+    return OK
+
+
+def bench(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Convert the model in this process and compare it with the original."""
+    from tfgraft.bench import compare, set_threads
+    from tfgraft.feeds import read_feeds
+
+    feeds = read_feeds(args.input) if args.input else None
+    options = dict(args.option)
+    if args.threads:
+        set_threads(args.threads)
+        options = _with_threads(args.engine, options, args.threads)
+    grafted = _optimize(args, terminal, options)
+    result = compare(
+        grafted.loaded,
+        grafted,
+        feeds,
+        runs=args.runs,
+        seconds=args.seconds,
+        threads=args.threads or 0,
+        tolerance=args.tolerance,
+        progress=terminal.progress,
+    )
+    report = grafted.report
+    fallbacks = _fallbacks()
+    lines = [f"{len(report.clusters)} engines ({report.engine}), coverage {report.coverage:.0%}", str(result)]
+    lines.extend(f"warning: {n} calls fell back to TensorFlow: {cause}" for cause, n in fallbacks.items())
+    data = {
+        **result.to_dict(),
+        "engine": report.engine,
+        "clusters": len(report.clusters),
+        "coverage": report.coverage,
+        "fallbacks": fallbacks,
+    }
+    terminal.result("\n".join(lines), data)
+    return OK if result.agrees else DIFFERS
+
+
+def engines(args: argparse.Namespace, terminal: Terminal) -> int:
+    """List the engine builders and whether they work on this machine."""
+    from tfgraft.registry.registry import Registry
+    from tfgraft.registry.support import Unsupported
+
+    registry = Registry.default()
+    rows = []
+    for name, builder in sorted(registry.engines.items()):
+        support = builder.available()
+        refused = isinstance(support, Unsupported)
+        rows.append(
+            {
+                "engine": name,
+                "available": not refused,
+                "reason": support.message if isinstance(support, Unsupported) else support.note,
+                "hint": support.hint if isinstance(support, Unsupported) else "",
+                "converters": list(builder.converters),
+            }
+        )
+    problems = [{"plugin": p.plugin, "distribution": p.distribution, "error": p.error} for p in registry.problems]
+    lines = [
+        " ".join(
+            f"{r['engine']:<14} {'works' if r['available'] else 'no'}  {r['reason']} {r['hint']}".split(" ")
+        ).rstrip()
+        for r in rows
+    ]
+    for p in problems:
+        terminal.note(f"warning: plugin {p['plugin']} of {p['distribution']} could not be loaded: {p['error']}")
+    terminal.result("\n".join(lines) or "no engines are registered", {"engines": rows, "problems": problems})
+    return OK
+
+
+def ops(args: argparse.Namespace, terminal: Terminal) -> int:
+    """List converters and decompositions."""
+    from tfgraft.registry.registry import Registry
+
+    registry = Registry.default()
+    sets: tuple[str, ...] | None = None
+    if args.engine:
+        if args.engine not in registry.engines:
+            known = ", ".join(sorted(registry.engines)) or "none"
+            raise TfGraftError(f"There is no engine {args.engine!r}; registered are: {known}.")
+        sets = registry.engines[args.engine].converters
+    rows = [
+        {
+            "op": c.op,
+            "kind": "converter",
+            "converters": c.engine,
+            "layer": c.layer,
+            "source": c.source,
+            "notes": c.notes,
+        }
+        for c in registry.converters()
+        if sets is None or c.engine in sets
+    ]
+    rows += [
+        {"op": d.op, "kind": "decomposition", "converters": "", "layer": d.layer, "source": d.source, "notes": d.notes}
+        for d in registry.decompositions()
+    ]
+    rows.sort(key=lambda r: (r["op"], r["kind"], r["converters"]))
+    lines = [_op_line(**row) for row in rows]
+    terminal.result("\n".join(lines) or "no op has a converter", {"ops": rows})
+    return OK
+
+
+def _op_line(op: str, kind: str, converters: str, layer: str, source: str, notes: str) -> str:
+    name = "* (any other)" if op == "*" else op
+    return f"{name:<32} {converters or kind:<14} {layer:<9} {notes}".rstrip()
+
+
+COMMANDS = {
+    "plan": plan,
+    "optimize": optimize,
+    "explain": explain,
+    "bench": bench,
+    "engines": engines,
+    "ops": ops,
+}
+
+
+def _arguments(args: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
+    return {
+        "outputs": args.outputs,
+        "input_shapes": dict(args.input_shape) or None,
+        "signature": args.signature,
+        "engine": args.engine,
+        "minimum_segment_size": args.min_segment,
+        "maximum_engines": args.max_engines,
+        "denylist": tuple(args.deny),
+        "progress": terminal.progress,
+    }
+
+
+def _plan(args: argparse.Namespace, terminal: Terminal) -> Any:
+    from tfgraft.optimize import plan as run
+
+    return run(args.model, **_arguments(args, terminal), **dict(args.option))
+
+
+def _optimize(args: argparse.Namespace, terminal: Terminal, options: dict[str, Any] | None = None) -> Any:
+    from tfgraft.optimize import optimize as run
+
+    chosen = dict(args.option) if options is None else options
+    return run(args.model, strict=args.strict, **_arguments(args, terminal), **chosen)
+
+
+def _with_threads(engine: str, options: dict[str, Any], threads: int) -> dict[str, Any]:
+    from tfgraft.registry.registry import Registry
+
+    builder = Registry.default().engines.get(engine)
+    more = {"intra_op_threads": threads, **options}
+    try:
+        if builder is not None:
+            builder.check_options(more)
+    except ValueError:
+        return options
+    return more
+
+
+def _fallbacks() -> dict[str, int]:
+    from tfgraft import runtime
+
+    causes: dict[str, int] = {}
+    for engine in runtime.counters().engines.values():
+        for cause, count in engine.causes.items():
+            causes[cause] = causes.get(cause, 0) + count
+    return causes
+
+
+def _size(path: Path) -> int:
+    if path.is_file():
+        return path.stat().st_size
+    return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())

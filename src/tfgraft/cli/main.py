@@ -1,0 +1,74 @@
+"""`main`: runs one command, and turns what goes wrong into one line and an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+
+from tfgraft.cli.commands import COMMANDS, FAILED, INTERRUPTED
+from tfgraft.cli.parser import make_parser
+from tfgraft.cli.terminal import Terminal
+from tfgraft.errors import TfGraftError
+from tfgraft.quiet import quiet_python
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `tfgraft` with the arguments `argv` (default: the process's) and return the exit code."""
+    try:
+        args = make_parser().parse_args(argv)
+    except SystemExit as stop:  # argparse has said why
+        return stop.code if isinstance(stop.code, int) else FAILED
+    terminal = Terminal(args.json, args.quiet)
+    if not args.debug:
+        # Read by TensorFlow's C++ side when it is first imported, so this is the only place where it helps.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        # Libraries that print must not spoil the result on standard output.
+        with contextlib.redirect_stdout(sys.stderr), _quiet(args.debug):
+            return COMMANDS[args.command](args, terminal)
+    except KeyboardInterrupt:
+        terminal.note("tfgraft: interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone (`tfgraft plan ... | head`): there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        if args.debug:
+            traceback.print_exc()
+        _tell(terminal, error)
+        return FAILED
+    finally:
+        terminal.close()
+
+
+def _tell(terminal: Terminal, error: Exception) -> None:
+    kind = type(error).__name__
+    if isinstance(error, TfGraftError):
+        terminal.error(error.message, error.hint, kind)
+    elif isinstance(error, OSError):
+        where = f" ({error.filename})" if error.filename else ""
+        terminal.error(f"{error.strerror or error}{where}", kind=kind)
+    elif isinstance(error, ValueError) or kind == "PassError":
+        terminal.error(str(error), kind=kind)
+    else:
+        terminal.error(f"{kind}: {error}", "This should not happen; --debug shows where it did.", kind)
+
+
+@contextlib.contextmanager
+def _quiet(debug: bool) -> Iterator[None]:
+    if debug:
+        yield
+        return
+    logger = logging.getLogger("tf2onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with quiet_python():
+            yield
+    finally:
+        logger.setLevel(level)

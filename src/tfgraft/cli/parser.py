@@ -1,0 +1,148 @@
+"""The command line's grammar, and the types of its arguments."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+_EXIT_CODES = (
+    "exit codes: 0 done, 1 the model or the conversion is at fault, 2 wrong usage, "
+    "3 the grafted model's numbers differ (bench), 130 interrupted"
+)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of `tfgraft`; the parsed namespace names its command in `command`."""
+    parser = argparse.ArgumentParser(
+        prog="tfgraft",
+        description="Graft inference engines into TensorFlow graphs: what an engine runs better becomes one node.",
+        epilog=_EXIT_CODES,
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    common = _common()
+    model = _model()
+
+    plan = _command(commands, "plan", "say what would become of each node; nothing is built", common, model)
+    plan.add_argument("--nodes", action="store_true", help="list every node, not only the clusters and refusals")
+
+    optimize = _command(commands, "optimize", "write the model with engines in it", common, model)
+    optimize.add_argument(
+        "-o", "--output", required=True, metavar="OUT", help="a file that ends in .pb, or a SavedModel directory"
+    )
+    optimize.add_argument("--strict", action="store_true", help="engines fail instead of falling back to TensorFlow")
+
+    explain = _command(commands, "explain", "tell the whole story of one node", common, model)
+    explain.add_argument("node", metavar="NODE", help="the node's name, or the name of a tensor of it")
+
+    bench = _command(commands, "bench", "compare the grafted model with the original: time and error", common, model)
+    bench.add_argument("--strict", action="store_true", help="engines fail instead of falling back to TensorFlow")
+    bench.add_argument("--input", type=Path, metavar="FEEDS.npz", help="arrays by input name; default: made up")
+    bench.add_argument("--runs", type=_positive, default=50, metavar="N", help="runs of each (default 50)")
+    bench.add_argument(
+        "--seconds", type=float, default=20.0, metavar="S", help="stop after this time (default 20; 3 runs at least)"
+    )
+    bench.add_argument(
+        "--threads", type=_positive, metavar="N", help="threads for TensorFlow and, if it takes the option, the engine"
+    )
+    bench.add_argument(
+        "--tolerance", type=float, default=1e-4, metavar="T", help="relative error that floats may have (default 1e-4)"
+    )
+
+    _command(commands, "engines", "list the engines, and whether they work here", common)
+    ops = _command(commands, "ops", "list the ops that have a converter or a decomposition", common)
+    ops.add_argument("--engine", metavar="E", help="only what this engine uses")
+    return parser
+
+
+def _command(commands: Any, name: str, text: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(
+        name, help=text, description=text[0].upper() + text[1:] + ".", parents=list(parents), allow_abbrev=False
+    )
+    return command
+
+
+def _common() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="write JSON to standard output")
+    common.add_argument("--quiet", action="store_true", help="show no progress")
+    common.add_argument("--debug", action="store_true", help="show tracebacks and TensorFlow's own messages")
+    return common
+
+
+def _model() -> argparse.ArgumentParser:
+    model = argparse.ArgumentParser(add_help=False)
+    model.add_argument("model", metavar="MODEL", help="a SavedModel directory, a frozen .pb, a .keras or .h5 file")
+    model.add_argument("--outputs", type=_names, metavar="a:0,b:0", help="tensors to keep; default: found")
+    model.add_argument(
+        "--input-shape",
+        type=_shape,
+        action="append",
+        default=[],
+        metavar="x=1,224,224,3",
+        help="the shape of an input; -1 or ? for an unknown size (repeat for more inputs)",
+    )
+    model.add_argument("--signature", metavar="KEY", help="which signature of a SavedModel")
+    model.add_argument("--engine", default="onnxruntime", metavar="E", help="default onnxruntime; see: tfgraft engines")
+    model.add_argument(
+        "--min-segment", type=_positive, default=3, metavar="N", help="smaller clusters stay native (default 3)"
+    )
+    model.add_argument("--max-engines", type=_positive, metavar="N", help="keep this many clusters, the largest")
+    model.add_argument(
+        "--deny",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="an op, a node or a pattern of node names that stays native (repeat for more)",
+    )
+    model.add_argument(
+        "--option",
+        type=_option,
+        action="append",
+        default=[],
+        metavar="key=value",
+        help="an option of the engine; the value is read as JSON if it is JSON (repeat for more)",
+    )
+    return model
+
+
+def _positive(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 1 or more")
+    return value
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise argparse.ArgumentTypeError("no names are given; write a:0,b:0")
+    return names
+
+
+def _shape(text: str) -> tuple[str, tuple[int, ...]]:
+    name, equals, sizes = text.rpartition("=")
+    if not equals or not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form x=1,224,224,3")
+    try:
+        shape = tuple(-1 if s.strip() in ("?", "None") else int(s) for s in sizes.strip("[]()").split(",") if s.strip())
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{sizes!r} is not a shape; write x=1,-1,-1,3") from None
+    if any(size < -1 for size in shape):
+        raise argparse.ArgumentTypeError(f"{sizes!r} is not a shape: sizes are 0 or more, or -1")
+    return name, shape
+
+
+def _option(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.isidentifier():
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form key=value")
+    try:
+        return key, json.loads(value)
+    except json.JSONDecodeError:
+        return key, {"True": True, "False": False, "None": None}.get(value, value)
