@@ -1,0 +1,13 @@
+"""All built-in decompositions, by family; a new family is a new line here."""
+
+from __future__ import annotations
+
+from tfgraft.converters.decompositions import arrangement, elementary, guarded, matrices
+from tfgraft.registry.entry import Decomposition
+
+DECOMPOSITIONS: tuple[tuple[Decomposition, ...], ...] = (
+    *arrangement.DECOMPOSITIONS,
+    *elementary.DECOMPOSITIONS,
+    *guarded.DECOMPOSITIONS,
+    *matrices.DECOMPOSITIONS,
+)
