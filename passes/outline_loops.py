@@ -18,7 +18,7 @@ from tfgraft.graph.graph import Graph
 from tfgraft.graph.node import Node
 from tfgraft.graph.ref import TensorRef
 from tfgraft.graph.view import NodeView
-from tfgraft.graph.views import TENSORS, input_view, tensor_info
+from tfgraft.graph.views import TENSORS, const_source, input_view, tensor_info
 from tfgraft.passes.base import PassContext, PassResult
 from tfgraft.passes.form_clusters import make_cluster
 from tfgraft.passes.segment import segment_function
@@ -100,9 +100,31 @@ def _regions(graph: Graph) -> list[list[str]]:
             ]
             pending.extend(n for n in joined if n not in region)
             region.update(joined)
+        region |= _lengths(graph, region)
         seen |= region
         regions.append(sorted(region, key=lambda name: order.get(name, 0)))
     return regions
+
+
+def _lengths(graph: Graph, region: set[str]) -> set[str]:
+    """Return the nodes that compute the loop's bounds from the shapes of tensors that the region reads.
+
+    With them inside it can be seen that the loop goes over the whole sequence.
+    """
+    reads = {ref for name in region for ref in graph.inputs(name) if ref.node not in region}
+    found: set[str] = set()
+    for ref in reads:
+        chain: list[str] = []
+        name = ref.node
+        while graph.node(name).op in ("Identity", "Cast", "Squeeze", "StridedSlice", "GatherV2"):
+            chain.append(name)
+            data, *rest = graph.inputs(name)
+            if any(const_source(graph, other) is None for other in rest):
+                break
+            name = data.node
+        if tensor_info(graph, ref).rank == 0 and graph.node(name).op == "Shape" and graph.inputs(name)[0] in reads:
+            found.update(chain, (name,))
+    return found
 
 
 def _unfit(graph: Graph, region: Sequence[str]) -> str:

@@ -39,51 +39,73 @@ class ReplaceClusters:
         graphs = {one.name: one for one in ctx.graphs(graph)}
         for one in graphs.values():
             here = [b for b in built if b.cluster.function == one.name]
-            if not here:
-                continue
-            for each in here:
-                names[each.cluster.id] = _replace(one, each, ctx.strict)
-            if one.name:
-                one.library.write_back(one)
+            if here:
+                names.update(_replace(one, here, ctx.strict))
+                if one.name:
+                    one.library.write_back(one)
         ctx.results["engine_nodes"] = names
         if built:
             Prune().run(graph, ctx)
         return PassResult(bool(built), f"{len(names)} engine nodes")
 
 
-def _replace(graph: Graph, built: Built, strict: bool) -> str:
+def _replace(graph: Graph, built: Sequence[Built], strict: bool) -> dict[str, str]:
+    """Replace all clusters of one graph in one edit; return the engine nodes' names by cluster id."""
+    engines = [_engine(graph, each, strict) for each in built]
+    moved = {
+        ref: TensorRef(engine.name, port)
+        for each, engine in zip(built, engines, strict=True)
+        for port, ref in enumerate(each.cluster.outputs)
+    }
+    home = {
+        name: engine.name
+        for each, engine in zip(built, engines, strict=True)
+        for name in each.cluster.nodes
+        if graph.node(name).op != "Const"
+    }
+    pinned = {ref.node for ref in graph.fetches} | graph.keep
+    with graph.edit() as edit:
+        for each, engine in zip(built, engines, strict=True):
+            cluster = each.cluster
+            reads = [moved.get(ref, ref) for ref in (*cluster.inputs, *cluster.weights)]
+            controls = (c for name in cluster.nodes if name in home for c in graph.control_inputs(name))
+            waits = dict.fromkeys(home.get(c, c) for c in controls if c not in cluster.nodes)
+            waits.pop(engine.name, None)
+            edit.add(engine, reads, waits)
+        for name in dict.fromkeys(target for member in home for target in graph.successors(member)):
+            if name not in home:
+                inputs = [moved.get(ref, ref) for ref in graph.inputs(name)]
+                edit.set_inputs(name, inputs, [home.get(c, c) for c in graph.control_inputs(name)])
+        for name in home:
+            edit.remove(name)
+        for each, engine in zip(built, engines, strict=True):
+            for name in each.cluster.nodes:
+                if name in home and name in pinned:
+                    _keep_name(edit, graph, each.cluster, engine, name)
+        infos = {
+            engine.name: tuple(tensor_info(graph, ref) for ref in each.cluster.outputs)
+            for each, engine in zip(built, engines, strict=True)
+        }
+    graph.facts.update(TENSORS, infos)
+    return {each.cluster.id: engine.name for each, engine in zip(built, engines, strict=True)}
+
+
+def _engine(graph: Graph, built: Built, strict: bool) -> Node:
+    """Make a cluster's segment function and its engine node."""
     cluster = built.cluster
     segment = graph.library.unique_name(f"{PREFIX}_{cluster.id}_segment")
     graph.library.add(segment_function(graph, cluster, segment))
-    members = [name for name in cluster.nodes if graph.node(name).op != "Const"]
-    inside = set(members)
-    reads = (*cluster.inputs, *cluster.weights)
-    controls = dict.fromkeys(c for name in members for c in graph.control_inputs(name) if c not in cluster.nodes)
+    first = next(name for name in cluster.nodes if graph.node(name).op != "Const")
     node_def = engine_node_def(
         graph.unique_name(f"{PREFIX}/{cluster.id}"),
         built.engine,
-        inputs=[str(ref) for ref in reads],
+        inputs=[str(ref) for ref in (*cluster.inputs, *cluster.weights)],
         segment=segment,
         fingerprint=built.fingerprint,
-        device=graph.node(members[0]).device,
+        device=graph.node(first).device,
         strict=strict,
     )
-    engine = node_from_def(node_def)
-    infos = tuple(tensor_info(graph, ref) for ref in cluster.outputs)
-    fetched = {ref.node for ref in graph.fetches if ref.node in inside} | (graph.keep & inside)
-    with graph.edit() as edit:
-        edit.add(engine, reads, controls)
-        for port, ref in enumerate(cluster.outputs):
-            edit.rewire(ref, TensorRef(engine.name, port))
-        for name in members:
-            if any(target not in inside for target in graph.control_consumers(name)):
-                edit.rewire_control(name, engine.name)
-        for name in members:
-            edit.remove(name)
-        for name in sorted(fetched):
-            _keep_name(edit, graph, cluster, engine, name)
-    graph.facts.set(TENSORS, engine.name, infos)
-    return engine.name
+    return node_from_def(node_def)
 
 
 def _keep_name(edit: GraphEdit, graph: Graph, cluster: Cluster, engine: Node, name: str) -> None:

@@ -12,11 +12,15 @@ _OWN = "tfgraft"
 
 
 def load_plugins(registry: Registry) -> None:
-    """Load every installed plugin into a registry: tfgraft's own first, then the others by name."""
+    """Load every installed plugin into a registry: tfgraft's own first, then the others by name.
+
+    An entry point names a `Plugin` or a function that makes one.
+    """
     points = sorted(entry_points(group=GROUP), key=lambda p: (_distribution(p) != _OWN, p.name))
     for point in points:
         try:
             plugin = point.load()
+            plugin = plugin() if callable(plugin) else plugin
             if not isinstance(plugin, Plugin):
                 raise TypeError(f"the entry point must give a tfgraft Plugin, not {type(plugin).__name__}")
             add_plugin(registry, plugin, "built-in" if _distribution(point) == _OWN else "plugin")

@@ -13,7 +13,7 @@ from typing import Any
 
 from tfgraft.converters.onnx.context import OnnxContext
 from tfgraft.graph.dtypes import PLAIN
-from tfgraft.graph.one_node import OneNode
+from tfgraft.graph.one_node import OneNode, outlined_function
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import ANY, Converter, OpSpec
 from tfgraft.registry.support import SUPPORTED, Support, Supported, Unsupported
@@ -87,7 +87,7 @@ class Tf2onnxRoute:
 
     def _quick(self, view: NodeView) -> Support:
         """Give the refusals that need no conversion."""
-        answer = self._by_op.get(view.op)
+        answer = self._check_outlined() if outlined_function(view) else self._by_op.get(view.op)
         if answer is None:
             with self._lock:
                 answer = self._by_op[view.op] = self._check_op(view)
@@ -106,6 +106,9 @@ class Tf2onnxRoute:
                     "Give input_shapes.",
                 )
         return SUPPORTED
+
+    def _check_outlined(self) -> Support:
+        return self._check_mapping("While")  # whether tf2onnx is there; what becomes of the loop is tried
 
     def _check_op(self, view: NodeView) -> Support:
         from tensorflow.python.framework import op_def_registry

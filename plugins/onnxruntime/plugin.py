@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from tfgraft.converters.decompositions.families import DECOMPOSITIONS
 from tfgraft.converters.onnx.families import CONVERTERS
+from tfgraft.converters.onnx.tf2onnx_route import Tf2onnxRoute
 from tfgraft.plugins.onnxruntime.builder import OnnxRuntimeBuilder
 from tfgraft.registry.plugin import Plugin
 
-plugin = Plugin("onnxruntime", converters=CONVERTERS, engines=(OnnxRuntimeBuilder(),))
+
+def plugin() -> Plugin:
+    """Return the plugin; each has a tf2onnx route, and so a cache of tried conversions, of its own."""
+    return Plugin(
+        "onnxruntime",
+        converters=(*CONVERTERS, (Tf2onnxRoute().entry(),)),
+        decompositions=DECOMPOSITIONS,
+        engines=(OnnxRuntimeBuilder(),),
+    )

@@ -128,6 +128,8 @@ def _append(target: Any, item: Any) -> None:
         else:
             for size in item:
                 shape.dim.add(size=size)
+    elif hasattr(item, "tensor_shape"):
+        target.tensor.add().CopyFrom(item)
     else:
         raise TypeError(f"no attribute kind for a list item of type {type(item).__name__}: {item!r}")
 

@@ -104,24 +104,27 @@ class GraphEdit:
             self.log.append(Change("rewire", name))
 
     def rewire(self, old: TensorRef, new: TensorRef) -> None:
-        """Make every consumer of `old` read `new` instead; fetches keep their names and are not touched."""
-        for target, slot, port in self._graph.consumers(old.node):
-            if port == old.port and target not in self._removed:
-                inputs, _ = self._stage(target)
-                if slot < len(inputs) and inputs[slot] == old:
-                    self.set_input(target, slot, new)
+        """Make every consumer of `old` read `new` instead; fetches keep their names and are not touched.
+
+        The node of `new` itself may go on reading `old`, so that a node can be put between a tensor and what reads it.
+        """
+        for target, _, port in self._graph.consumers(old.node):
+            if port == old.port and self._exists(target):
+                self._stage(target)
         for name, inputs in self._inputs.items():
-            if name not in self._graph:
+            if name != new.node:
                 for slot, ref in enumerate(inputs):
                     if ref == old:
                         self.set_input(name, slot, new)
 
     def rewire_control(self, old: str, new: str) -> None:
-        """Make every node that waits for `old` wait for `new` instead."""
+        """Make every node that waits for `old` wait for `new` instead; `new` itself may go on waiting for `old`."""
         for target in self._graph.control_consumers(old):
-            if target not in self._removed:
-                inputs, controls = self._stage(target)
-                self.set_inputs(target, inputs, [new if c == old else c for c in controls])
+            if self._exists(target):
+                self._stage(target)
+        for name, controls in self._controls.items():
+            if name != new and old in controls:
+                self.set_inputs(name, self._inputs[name], [new if c == old else c for c in controls])
 
     def set_fetches(self, fetches: Iterable[TensorRef]) -> None:
         """Set which tensors must stay available (for a function's body: what it returns)."""

@@ -99,15 +99,19 @@ class FunctionLibrary:
 
         Functions marked `OUTLINED`, and what only they call, are left out.
         """
+        return self.reachable_from(name for node in nodes for name in called(node))
+
+    def reachable_from(self, names: Iterable[str]) -> list[str]:
+        """Return the functions among some names and what they call; see `reachable`."""
         found: dict[str, None] = {}
-        pending = [name for node in nodes for name in called(node) if name in self]
+        pending = [name for name in names if name in self]
         while pending:
             name = pending.pop()
             if name in found or OUTLINED in self._functions[name].attr:
                 continue
             found[name] = None
             for node_def in self._functions[name].node_def:
-                pending.extend(c for c in _called_by_def(node_def) if c in self)
+                pending.extend(c for c in called_by(node_def) if c in self)
         return list(found)
 
 
@@ -124,7 +128,8 @@ def called(node: Node) -> list[str]:
     return names
 
 
-def _called_by_def(node_def: Any) -> Iterator[str]:
+def called_by(node_def: Any) -> Iterator[str]:
+    """Yield the names of the functions that a `NodeDef` refers to, and its op."""
     yield node_def.op
     for value in node_def.attr.values():
         if value.HasField("func"):
