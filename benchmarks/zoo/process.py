@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,8 @@ from benchmarks.zoo.stages.memory import resident_bytes
 # Stages whose TensorFlow runs with oneDNN off. It is read when TensorFlow loads, hence set for the process.
 WITHOUT_ONEDNN = frozenset({"reference", "graft"})
 POLL_S = 0.05
+# `benchmarks` is not installed: it is found from the repository's root.
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ def run_stage(stage: str, job: Job, limits: Limits) -> dict[str, Any]:
             stdout=log,
             stderr=log,
             env=_environment(stage),
+            cwd=ROOT,
             text=True,
         )
         assert process.stdin is not None
@@ -91,12 +93,3 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 def _ending(code: int) -> str:
     return f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code} and no result"
-
-
-def failure(row: Mapping[str, Any], stages: tuple[str, ...]) -> str | None:
-    """Return why the first stage of `stages` that did not end well did not, or None if all did."""
-    for stage in stages:
-        result = row.get(stage)
-        if result is not None and result["status"] != "ok":
-            return f"{stage}: {result['status']}, {result['why']}"
-    return None

@@ -1,0 +1,32 @@
+"""Say whether a wheel has what it must have: a clone without symlinks would build one without the linked packages."""
+
+import sys
+import zipfile
+
+WANTED = (
+    "tfgraft/__init__.py",
+    "tfgraft/py.typed",
+    "tfgraft/passes/__init__.py",
+    "tfgraft/passes/pipeline.py",
+    "tfgraft/registry/__init__.py",
+    "tfgraft/registry/registry.py",
+    "tfgraft/plugins/__init__.py",
+    "tfgraft/plugins/onnxruntime/__init__.py",
+    "tfgraft/converters/__init__.py",
+    "tfgraft/converters/onnx/__init__.py",
+    "tfgraft/converters/decompositions/__init__.py",
+    "tfgraft/graph/__init__.py",
+    "tfgraft/runtime/__init__.py",
+)
+UNWANTED = ("tests/", "benchmarks/", "examples/", "passes/", "registry/", "plugins/", "converters/", "src/")
+
+(path,) = sys.argv[1:]
+with zipfile.ZipFile(path) as wheel:
+    names = set(wheel.namelist())
+problems = [f"lacks {name}" for name in WANTED if name not in names]
+problems += [f"has {name}" for name in sorted(names) if name.startswith(UNWANTED) or "__pycache__" in name]
+if not any(name.endswith("licenses/LICENSE") for name in names):
+    problems.append("lacks the licence")
+if problems:
+    sys.exit("error: the wheel " + ", ".join(problems))
+sys.stdout.write(f"{len(names)} files, as they should be\n")
