@@ -15,7 +15,7 @@ from tfgraft.graph.ref import TensorRef, control_source
 
 
 class GraphDefError(ValueError):
-    """A GraphDef that is not a graph: a name twice, or an input that does not exist."""
+    """A GraphDef that is not a graph: a name twice, or an input that does not exist or cannot be read."""
 
 
 def node_from_def(node_def: Any) -> Node:
@@ -77,25 +77,31 @@ def from_graph_def(
         GraphDefError: a name is there twice, or an input does not exist.
     """
     graph = Graph(FunctionLibrary(graph_def.library), feeds=feeds, fetches=fetches, keep=keep)
-    nodes = []
-    for node_def in graph_def.node:
-        inputs, controls = [], []
+    add_node_defs(graph, [(node_from_def(node_def), *_inputs(node_def)) for node_def in graph_def.node])
+    rest = graph_pb2.GraphDef()
+    for field, value in graph_def.ListFields():
+        if field.name == "library":
+            rest.library.SetInParent()  # present but empty is not the same as absent
+        elif field.name == "version":
+            rest.version = value
+        elif field.name != "node":
+            getattr(rest, field.name).CopyFrom(value)
+    graph.extra = rest.SerializeToString()
+    return graph
+
+
+def _inputs(node_def: Any) -> tuple[list[TensorRef], list[str]]:
+    inputs, controls = [], []
+    try:
         for text in node_def.input:
             source = control_source(text)
             if source is None:
                 inputs.append(TensorRef.parse(text))
             else:
                 controls.append(source)
-        nodes.append((node_from_def(node_def), inputs, controls))
-    add_node_defs(graph, nodes)
-    rest = graph_pb2.GraphDef()
-    rest.versions.CopyFrom(graph_def.versions)
-    if graph_def.HasField("debug_info"):
-        rest.debug_info.CopyFrom(graph_def.debug_info)
-    if graph_def.HasField("library"):
-        rest.library.SetInParent()  # present but empty is not the same as absent
-    graph.extra = rest.SerializeToString()
-    return graph
+    except ValueError as error:
+        raise GraphDefError(f"node {node_def.name!r} has an input that cannot be read: {error}") from None
+    return inputs, controls
 
 
 def to_graph_def(graph: Graph) -> Any:
