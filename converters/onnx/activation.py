@@ -13,6 +13,7 @@ from tfgraft.registry.entry import OpSpec, converter
 _FLOAT = OpSpec(dtypes=FLOATS)
 _RELU = OpSpec(dtypes=FLOATS | {"int8", "int32", "int64"})
 _CLIP = OpSpec(dtypes=FLOATS | {"int8", "uint8", "int32", "int64", "uint32", "uint64"})
+_SELU_SCALE, _SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
 FUSED = ("Relu", "Relu6", "Elu", "LeakyRelu", "Tanh", "Sigmoid", "GeluExact", "GeluApproximate")
 """Names of activations in the attribute `fused_ops` of Grappler's fused ops."""
 
@@ -39,6 +40,11 @@ def activation(ctx: OnnxContext, name: str, value: str, dtype: str, alpha: float
         tanh = ctx.node("Tanh", [ctx.node("Mul", [inner, ctx.const(math.sqrt(2 / math.pi), dtype)])])
         half = ctx.node("Mul", [value, ctx.const(0.5, dtype)])
         result = ctx.node("Mul", [half, ctx.node("Add", [tanh, ctx.const(1, dtype)])])
+    elif name == "Selu" and dtype == "float64":
+        # The attributes are float32: with them the constants would lose half of their digits.
+        grown = ctx.node("Mul", [ctx.node("Elu", [value]), ctx.const(_SELU_ALPHA, dtype)])
+        positive = ctx.node("Greater", [value, ctx.const(0, dtype)])
+        result = ctx.node("Mul", [ctx.node("Where", [positive, value, grown]), ctx.const(_SELU_SCALE, dtype)])
     else:
         result = ctx.node(name, [value])
     return result

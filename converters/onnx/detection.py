@@ -47,12 +47,6 @@ def _vector(ctx: OnnxContext, view: NodeView, i: int, dtype: str) -> str:
     return result
 
 
-@converter("TopK", engine="onnx", spec=_TOP)
-def top_k(ctx: OnnxContext, view: NodeView) -> None:
-    """TF TopK -> TopK over the last dimension; of equal elements the one with the lower index comes first."""
-    _top_k(ctx, view, ctx.ints([view.attr("k")]))
-
-
 @converter("TopKV2", engine="onnx", spec=_TOP)
 def top_k_v2(ctx: OnnxContext, view: NodeView) -> None:
     """TF TopKV2 -> TopK over the last dimension; `k` may be computed."""
@@ -142,7 +136,6 @@ def non_max_suppression_v5(ctx: OnnxContext, view: NodeView) -> None:
 
 
 CONVERTERS = (
-    top_k,
     top_k_v2,
     non_max_suppression,
     non_max_suppression_v2,

@@ -17,53 +17,68 @@ from tfgraft.registry.support import SUPPORTED, Support, Unsupported
 _FLOAT = OpSpec(dtypes=frozenset({"float32"}))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Nudged:
-    """A range moved so that zero is one of its quantized values: least and largest value, and the step."""
+    """A range moved so that zero is one of its quantized values, in float32.
+
+    Args:
+        low, high: the least and the largest value.
+        step, steps: the distance between two values, and its reciprocal.
+        zero: the quantized value of zero, counted from that of `low`.
+    """
 
     low: NDArray[Any]
     high: NDArray[Any]
     step: NDArray[Any]
+    steps: NDArray[Any]
+    zero: NDArray[Any]
 
 
 def nudge(low: NDArray[Any], high: NDArray[Any], bits: int, narrow: bool) -> Nudged:
-    """Return the range that TensorFlow's FakeQuant ops quantize to, in float32; shapes are kept."""
-    q_low, q_high = np.float32(narrow), np.float32(2**bits - 1)
+    """Return the range that TensorFlow's FakeQuant ops quantize to; an empty one gives zeros. Shapes are kept."""
+    least, most = np.float32(narrow), np.float32(2**bits - 1)
     low, high = np.asarray(low, np.float32), np.asarray(high, np.float32)
-    step = np.asarray((high - low) / (q_high - q_low), np.float32)
-    with np.errstate(divide="ignore", invalid="ignore"):  # an empty range gives zeros in the end
-        zero = q_low - low / step
-    # Half away from zero, as C's round; the zero point is not negative.
-    rounded = np.clip(np.floor(zero + np.float32(0.5)), q_low, q_high).astype(np.float32)
-    return Nudged((q_low - rounded) * step, (q_high - rounded) * step, step)
-
-
-def _fake_quant(ctx: OnnxContext, view: NodeView, low: NDArray[Any], high: NDArray[Any], last: bool) -> None:
-    """Emit fake quantization; with `last` the bounds belong to the elements of the last dimension."""
-    perm: Perm | None = ctx.perm_of(view, 0)
-    value = ctx.get(view, 0, perm)
-    if not low.any() and not high.any():
-        ctx.set(view, 0, ctx.node("Mul", [value, ctx.const(np.float32(0))]), perm)
-        return
-    to = nudge(low, high, int(view.attr("num_bits", 8)), bool(view.attr("narrow_range", False)))
     empty = (low == 0) & (high == 0)
-    inverse = np.where(empty, np.float32(0), np.float32(1) / np.where(empty, np.float32(1), to.step))
-    parts = [np.where(empty, np.float32(0), p) for p in (to.low, to.high, inverse, to.step)]
+    low, high = np.where(empty, np.float32(-1), low), np.where(empty, np.float32(1), high)
+    step, steps = (high - low) / (most - least), (most - least) / (high - low)
+    # Half away from zero, as C's round; what is rounded is not negative.
+    zero = np.floor(np.clip(least - low / step, least, most) + np.float32(0.5))
+    low, high = (least - zero) * step, (most - zero) * step
+    from_low = np.floor(-low * steps + np.float32(0.5))
+    return Nudged(low, high, np.where(empty, np.float32(0), step), steps, from_low)
+
+
+def _fake_quant(
+    ctx: OnnxContext, view: NodeView, low: NDArray[Any], high: NDArray[Any], *, divide: bool = False, last: bool = False
+) -> None:
+    """Emit fake quantization.
+
+    Args:
+        divide: divide by the step instead of multiplying by its reciprocal: TensorFlow's kernels do either, and which
+            side of a half a value falls on depends on it.
+        last: the bounds belong to the elements of the last dimension.
+    """
+    perm: Perm | None = ctx.perm_of(view, 0)
+    to = nudge(low, high, int(view.attr("num_bits", 8)), bool(view.attr("narrow_range", False)))
+    shape: tuple[int, ...] | None = None
     if last and perm is not None:
-        place = perm.index(len(perm) - 1)
-        parts = [p.reshape([-1 if d == place else 1 for d in range(len(perm))]) for p in parts]
-    least, most, inverse_step, step = (ctx.const(np.asarray(p, np.float32)) for p in parts)
-    clipped = ctx.node("Max", [ctx.node("Min", [value, most]), least])
-    shifted = ctx.node("Mul", [ctx.node("Sub", [clipped, least]), inverse_step])
-    level = ctx.node("Floor", [ctx.node("Add", [shifted, ctx.const(np.float32(0.5))])])
-    ctx.set(view, 0, ctx.node("Add", [ctx.node("Mul", [level, step]), least]), perm)
+        shape = tuple(-1 if d == len(perm) - 1 else 1 for d in perm)
+
+    def const(part: NDArray[Any]) -> str:
+        return ctx.const(np.asarray(part if shape is None else part.reshape(shape), np.float32))
+
+    value = ctx.node("Max", [ctx.node("Min", [ctx.get(view, 0, perm), const(to.high)]), const(to.low)])
+    value = ctx.node("Sub", [value, const(to.low)])
+    value = ctx.node("Div", [value, const(to.step)]) if divide else ctx.node("Mul", [value, const(to.steps)])
+    value = ctx.node("Add", [ctx.node("Sub", [value, const(to.zero)]), ctx.const(np.float32(0.5))])
+    ctx.set(view, 0, ctx.node("Mul", [ctx.node("Floor", [value]), const(to.step)]), perm)
 
 
 @converter("FakeQuantWithMinMaxArgs", engine="onnx", spec=_FLOAT)
 def fake_quant_args(ctx: OnnxContext, view: NodeView) -> None:
     """TF FakeQuantWithMinMaxArgs -> clip, scale, floor, scale back."""
     low, high = (np.asarray(view.attr(k, d), np.float32) for k, d in (("min", -6.0), ("max", 6.0)))
-    _fake_quant(ctx, view, low, high, last=False)
+    _fake_quant(ctx, view, low, high)
 
 
 @converter(
@@ -73,7 +88,12 @@ def fake_quant_args(ctx: OnnxContext, view: NodeView) -> None:
 )
 def fake_quant_vars(ctx: OnnxContext, view: NodeView) -> None:
     """TF FakeQuantWithMinMaxVars (constant range) -> clip, scale, floor, scale back."""
-    _fake_quant(ctx, view, view.known_const(1), view.known_const(2), last=False)
+    low, high = view.known_const(1), view.known_const(2)
+    if not low.any() and not high.any():
+        perm = ctx.perm_of(view, 0)
+        ctx.set(view, 0, ctx.node("Mul", [ctx.get(view, 0, perm), ctx.const(np.float32(0))]), perm)
+    else:
+        _fake_quant(ctx, view, low, high, divide=True)
 
 
 @converter(

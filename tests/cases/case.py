@@ -31,6 +31,7 @@ class OpCase:
         unknown_rank: whether even the inputs' ranks are unknown.
         rtol, atol: tolerances for float outputs; ints, bools must be equal.
         refusal: the refusal code that is expected; None: the op is converted.
+        truth: builds the same results from other ops, where TensorFlow has no CPU kernel for what `build` makes.
     """
 
     id: str
@@ -42,12 +43,30 @@ class OpCase:
     rtol: float = 1e-5
     atol: float = 1e-6
     refusal: str | None = None
+    truth: Callable[..., Any] | None = None
     notes: dict[str, Any] = field(default_factory=dict)
 
 
 def graph_of(case: OpCase) -> tuple[Graph, list[np.ndarray[Any, Any]]]:
-    """Return the case's graph with shapes inferred, and TensorFlow's own results of its fetches."""
+    """Return the case's graph with shapes inferred, and TensorFlow's own results (none for a refusal)."""
     arrays = [np.asarray(v) for v in case.inputs]
+    g, feeds, outs = _build(case, case.build, arrays)
+    if case.refusal is not None and case.truth is None:
+        values = []
+    elif case.truth is None:
+        values = _session_run(g, feeds, outs, arrays)
+    else:
+        values = _session_run(*_build(case, case.truth, arrays), arrays)
+    graph = from_graph_def(
+        g.as_graph_def(),
+        feeds=[TensorRef(t.op.name) for t in feeds],
+        fetches=[TensorRef(t.op.name, t.value_index) for t in outs],
+    )
+    InferShapes().run(graph, PassContext(Registry()))
+    return graph, values
+
+
+def _build(case: OpCase, build: Callable[..., Any], arrays: list[Any]) -> tuple[tf.Graph, list[Any], list[Any]]:
     g = tf.Graph()
     with g.as_default():
         feeds = []
@@ -58,14 +77,10 @@ def graph_of(case: OpCase) -> tuple[Graph, list[np.ndarray[Any, Any]]]:
             elif isinstance(case.dynamic, tuple):
                 shape = case.dynamic[i]
             feeds.append(tf.compat.v1.placeholder(a.dtype, shape, f"x{i}"))
-        out = case.build(*feeds)
-        outs = list(tf.nest.flatten(out))
-        with tf.compat.v1.Session(graph=g) as session:
-            values = session.run(outs, dict(zip(feeds, arrays, strict=True)))
-    graph = from_graph_def(
-        g.as_graph_def(),
-        feeds=[TensorRef(t.op.name) for t in feeds],
-        fetches=[TensorRef(t.op.name, t.value_index) for t in outs],
-    )
-    InferShapes().run(graph, PassContext(Registry()))
-    return graph, values
+        return g, feeds, list(tf.nest.flatten(build(*feeds)))
+
+
+def _session_run(g: tf.Graph, feeds: list[Any], outs: list[Any], arrays: list[Any]) -> list[Any]:
+    with tf.compat.v1.Session(graph=g) as session:
+        values: list[Any] = session.run(outs, dict(zip(feeds, arrays, strict=True)))
+    return values

@@ -90,7 +90,6 @@ CASES = [
     _top("empty", np.zeros((0, 5), "float32"), 2, dynamic=True),
     OpCase("fed-k", "TopKV2", lambda v, k: list(_RAW.TopKV2(input=v, k=k)), [_TIES, np.int32(3)], dynamic=True),
     OpCase("held", "TopKV2", _held_top, [_R.standard_normal((1, 2, 3, 6)).astype("float32")]),
-    OpCase("old", "TopK", lambda v: list(_RAW.TopK(input=v, k=2)), [_TIES]),
     _nms("", "plain", _BOXES, _SCORES, _v1, dynamic=True),
     _nms("V2", "plain", _BOXES, _SCORES, _v2, dynamic=True),
     _nms("V2", "none", *_NONE, _v2, dynamic=((None, 4), (None,))),

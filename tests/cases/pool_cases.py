@@ -33,8 +33,8 @@ def _pool(op: str, case: str, x: Any, k: Any, s: Any, padding: str = "SAME", **m
     return OpCase(case, op, build, [x], **more)
 
 
-def _v2(v: Any, k: Any = (1, 3, 3, 1)) -> Any:
-    return _RAW.MaxPoolV2(input=v, ksize=tf.constant(k), strides=tf.constant([1, 2, 2, 1]), padding="SAME")
+def _v2(v: Any) -> Any:
+    return _RAW.MaxPoolV2(input=v, ksize=tf.constant([1, 3, 3, 1]), strides=tf.constant([1, 2, 2, 1]), padding="SAME")
 
 
 def _held(v: Any) -> Any:
@@ -84,7 +84,7 @@ CASES = [
     OpCase(
         "fed-size",
         "MaxPoolV2",
-        lambda v, k: _v2(v, k),
+        lambda v, k: _RAW.MaxPoolV2(input=v, ksize=k, strides=[1, 2, 2, 1], padding="SAME"),
         [_X, np.array([1, 2, 2, 1], np.int32)],
         refusal="not-constant",
     ),

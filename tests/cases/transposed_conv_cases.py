@@ -31,6 +31,7 @@ def _case(h: int, w: int, k: int, s: int, padding: str, **more: Any) -> OpCase:
         "Conv2DBackpropInput",
         lambda v: tf.nn.conv2d_transpose(v, kernel, [2, h, w, 4], s, padding),
         [x],
+        atol=1e-5,
         **more,
     )
 
@@ -78,14 +79,6 @@ CASES = [
         _fed_size("SAME", 2, _n(3, 3, 4, 5)),
         [_n(2, 4, 4, 5), np.array([2, 8, 7], np.int32)],
         dynamic=((None, None, None, 5), (3,)),
-    ),
-    OpCase(
-        "groups",
-        "Conv2DBackpropInput",
-        lambda v: tf.raw_ops.Conv2DBackpropInput(
-            input_sizes=[2, 8, 8, 8], filter=_n(3, 3, 4, 6), out_backprop=v, strides=[1, 2, 2, 1], padding="SAME"
-        ),
-        [_n(2, 4, 4, 6)],
     ),
     OpCase(
         "twice-valid-dynamic", "Conv2DBackpropInput", _twice("VALID", 2), [_n(2, 4, 3, 5)], dynamic=_ODD
