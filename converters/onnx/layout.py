@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -63,6 +64,7 @@ def elementwise(
     `emit(ctx, view, inputs)` emits the op on values that are all in one order and returns the result's name.
     """
 
+    @functools.wraps(emit)  # its module is named where a conversion fails
     def convert(ctx: OnnxContext, view: NodeView) -> None:
         values, perm = broadcast_inputs(ctx, view, range(len(view.inputs)))
         ctx.set(view, 0, emit(ctx, view, values), perm)

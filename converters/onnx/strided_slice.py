@@ -1,0 +1,174 @@
+"""StridedSlice: TensorFlow's `x[a:b:c, i, ..., None]`, with constant or computed bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfgraft.converters.onnx.axes import drop_axes, held_axes, insert_axes, int64
+from tfgraft.converters.onnx.context import OnnxContext
+from tfgraft.converters.onnx.slicing import LAST
+from tfgraft.graph.dtypes import INTS, PLAIN
+from tfgraft.graph.view import NodeView
+from tfgraft.registry.entry import OpSpec, converter
+from tfgraft.registry.support import SUPPORTED, Support, Unsupported
+
+
+@dataclass(frozen=True)
+class _Item:
+    """One item of the brackets that takes part of an axis: its position in the brackets, and the axis."""
+
+    position: int
+    axis: int
+    shrink: bool
+    from_start: bool
+    to_end: bool
+    stride: int
+
+
+def _mask(view: NodeView, name: str, i: int) -> bool:
+    return bool(int(view.attr(name, 0)) >> i & 1)
+
+
+def _read(view: NodeView) -> tuple[list[_Item], list[int]]:
+    """Return the items that take part of an axis, and where the result gets new axes."""
+    strides = view.known_const(3).reshape(-1)
+    count = len(strides)
+
+    def is_real(i: int) -> bool:
+        return not _mask(view, "ellipsis_mask", i) and not _mask(view, "new_axis_mask", i)
+
+    items: list[_Item] = []
+    new: list[int] = []
+    axis = place = 0
+    for i in range(count):
+        if _mask(view, "ellipsis_mask", i):
+            covered = view.known_rank(0) - sum(is_real(k) for k in range(count))
+            axis, place = axis + covered, place + covered
+        elif _mask(view, "new_axis_mask", i):
+            new.append(place)
+            place += 1
+        else:
+            shrink = _mask(view, "shrink_axis_mask", i)
+            item = _Item(i, axis, shrink, _mask(view, "begin_mask", i), _mask(view, "end_mask", i), int(strides[i]))
+            items.append(item)
+            axis, place = axis + 1, place + (not shrink)
+    return items, new
+
+
+def _check(view: NodeView) -> Support:
+    if int(view.attr("ellipsis_mask", 0)) and view.rank(0) is None:
+        return Unsupported(
+            "unknown-rank", "StridedSlice with an ellipsis needs the rank.", "input 0", "Give input_shapes."
+        )
+    return SUPPORTED
+
+
+@converter(
+    "StridedSlice",
+    engine="onnx",
+    spec=OpSpec(dtypes=PLAIN, input_dtypes={1: INTS, 2: INTS, 3: INTS}, constants=(3,)),
+    check=_check,
+)
+def strided_slice(ctx: OnnxContext, view: NodeView) -> None:
+    """TF StridedSlice -> Gather for a single index, else Slice; then Squeeze and Unsqueeze."""
+    items, new = _read(view)
+    perm = ctx.perm_of(view, 0)
+    value = ctx.get(view, 0, perm)
+    items = [item for item in items if not _takes_all(view, item)]
+    if len(items) == 1 and items[0].shrink:
+        (axis,) = held_axes([items[0].axis], perm)
+        value = ctx.node("Gather", [value, _index(ctx, view, items[0])], axis=axis)
+    elif items:
+        starts, stops = _bounds(ctx, view, items)
+        axes = held_axes([item.axis for item in items], perm)
+        strides = [1 if item.shrink else item.stride for item in items]
+        steps = [] if all(s == 1 for s in strides) else [ctx.ints(strides)]
+        value = ctx.node("Slice", [value, starts, stops, ctx.ints(axes), *steps])
+        gone = [a for a, item in zip(axes, items, strict=True) if item.shrink]
+        if gone:
+            value = ctx.node("Squeeze", [value, ctx.ints(gone)])
+    after = drop_axes(perm, [item.axis for item in items if item.shrink])
+    if new:
+        where, after = insert_axes(after, new)
+        value = ctx.node("Unsqueeze", [value, ctx.ints(where)])
+    ctx.set(view, 0, value, after)
+
+
+def _takes_all(view: NodeView, item: _Item) -> bool:
+    """Tell whether an item is a plain `:` (written as such, or by bounds that are the whole axis)."""
+    if item.shrink or item.stride != 1:
+        return False
+    begin, end = view.const(1), view.const(2)
+    shape = view.shape(0)
+    starts = item.from_start or (begin is not None and begin[item.position] == 0)
+    size = -1 if shape is None else shape[item.axis]
+    stops = item.to_end or (end is not None and size >= 0 and end[item.position] >= size)
+    return bool(starts and stops)
+
+
+def _index(ctx: OnnxContext, view: NodeView, item: _Item) -> str:
+    begin = view.const(1)
+    if begin is not None:
+        return ctx.const(int(begin[item.position]), "int64")
+    return ctx.node("Gather", [int64(ctx, view, 1), ctx.const(item.position, "int64")])
+
+
+def _bounds(ctx: OnnxContext, view: NodeView, items: list[_Item]) -> tuple[str, str]:
+    """Return the starts and stops of the items, as constants where they are."""
+    shrink = np.array([item.shrink for item in items])
+    from_start = np.array([item.from_start and not item.shrink for item in items])
+    to_end = np.array([item.to_end and not item.shrink for item in items])
+    back = np.array([item.stride < 0 for item in items])
+    positions = [item.position for item in items]
+    starts = _merge(ctx, from_start, np.where(back, LAST, 0), lambda: _vector(ctx, view, 1, positions))
+    stops = _merge(ctx, to_end, np.where(back, -LAST, LAST), lambda: _vector(ctx, view, 2, positions))
+    if shrink.any():
+        one_more = _next(ctx, starts)
+        stops = one_more if shrink.all() else _merge(ctx, ~shrink, stops, lambda: one_more)
+    return _name(ctx, starts), _name(ctx, stops)
+
+
+Vector = str | NDArray[Any]
+"""An int64 vector: the name of a value, or known."""
+
+
+def _vector(ctx: OnnxContext, view: NodeView, i: int, positions: list[int]) -> Vector:
+    known = view.const(i)
+    if known is not None:
+        return known.astype(np.int64)[positions]
+    name = int64(ctx, view, i)
+    if positions == list(range(len(view.known_const(3)))):
+        return name
+    return ctx.node("Gather", [name, ctx.ints(positions)])
+
+
+def _merge(ctx: OnnxContext, mask: NDArray[Any], where: Vector, otherwise: Callable[[], Vector]) -> Vector:
+    """Return `where` at the mask, `otherwise` elsewhere."""
+    if mask.all():
+        return where
+    other = otherwise()
+    if not mask.any():
+        return other
+    if not isinstance(where, str) and not isinstance(other, str):
+        return np.where(mask, where, other)
+    return ctx.node("Where", [ctx.const(mask), _name(ctx, where), _name(ctx, other)])
+
+
+def _next(ctx: OnnxContext, starts: Vector) -> Vector:
+    """Return the stops of single indices: one more, but all that is left after -1."""
+    if not isinstance(starts, str):
+        return np.where(starts == -1, LAST, starts + 1)
+    last = ctx.node("Equal", [starts, ctx.const(-1, "int64")])
+    return ctx.node("Where", [last, ctx.const(LAST, "int64"), ctx.node("Add", [starts, ctx.const(1, "int64")])])
+
+
+def _name(ctx: OnnxContext, vector: Vector) -> str:
+    return vector if isinstance(vector, str) else ctx.ints(vector)
+
+
+CONVERTERS = (strided_slice,)
