@@ -71,14 +71,14 @@ def test_a_port_written_out_as_zero_means_the_same() -> None:
 def test_what_is_no_graph_is_refused(nodes: list[tuple[str, list[str]]], message: str) -> None:
     graph_def = graph_pb2.GraphDef()
     for name, inputs in nodes:
-        graph_def.node.add(name=name, op="Any", input=inputs)
+        graph_def.node.add(name=name, op="Opaque", input=inputs)
     with pytest.raises(ValueError, match=message):
         from_graph_def(graph_def)
 
 
 def test_refusals_are_of_one_kind() -> None:
     graph_def = graph_pb2.GraphDef()
-    graph_def.node.add(name="a", op="Any", input=["a:x"])
+    graph_def.node.add(name="a", op="Opaque", input=["a:x"])
     with pytest.raises(GraphDefError, match="node 'a'"):
         from_graph_def(graph_def)
 
@@ -106,7 +106,7 @@ def graph_defs(draw: st.DrawFn) -> Any:
     names = draw(st.permutations([f"n{i}/x" for i in range(count)]))
     graph_def = graph_pb2.GraphDef()
     for name in names:
-        node = graph_def.node.add(name=name, op=draw(st.sampled_from(["Any", "NextIteration", "Identity"])))
+        node = graph_def.node.add(name=name, op=draw(st.sampled_from(["Opaque", "NextIteration", "Identity"])))
         for _ in range(draw(st.integers(0, 4))):
             node.input.append(TensorRef(draw(st.sampled_from(names)), draw(st.integers(0, 3))).as_input())
         node.input.extend(f"^{c}" for c in draw(st.lists(st.sampled_from(names), max_size=3)))

@@ -26,7 +26,7 @@ class Dag:
         """Return it as a GraphDef of ops that TensorFlow does not know, nodes in the given order."""
         graph_def = graph_pb2.GraphDef()
         for name in order or self.names:
-            node = graph_def.node.add(name=name, op="Any")
+            node = graph_def.node.add(name=name, op="Opaque")
             node.input.extend(source for source, target, control in self.edges if target == name and not control)
             node.input.extend(f"^{source}" for source, target, control in self.edges if target == name and control)
         return graph_def

@@ -108,7 +108,9 @@ class GraphEdit:
 
         The node of `new` itself may go on reading `old`, so that a node can be put between a tensor and what reads it.
         """
-        for target, _, port in self._graph.consumers(old.node):
+        if old.node not in self._graph:
+            self._require(old.node)
+        for target, _, port in self._graph.consumers(old.node) if old.node in self._graph else ():
             if port == old.port and self._exists(target):
                 self._stage(target)
         for name, inputs in self._inputs.items():
@@ -119,7 +121,9 @@ class GraphEdit:
 
     def rewire_control(self, old: str, new: str) -> None:
         """Make every node that waits for `old` wait for `new` instead; `new` itself may go on waiting for `old`."""
-        for target in self._graph.control_consumers(old):
+        if old not in self._graph:
+            self._require(old)
+        for target in self._graph.control_consumers(old) if old in self._graph else ():
             if self._exists(target):
                 self._stage(target)
         for name, controls in self._controls.items():

@@ -180,6 +180,11 @@ class Graph:
             for ref in refs:
                 if ref.node not in self._nodes:
                     problems.append(f"{kind} {str(ref)!r}: there is no node {ref.node!r}")
+                    continue
+                node = self._nodes[ref.node]
+                types = self.library.opdefs.output_types(node)
+                if types is not None and ref.port >= len(types):
+                    problems.append(f"{kind} {str(ref)!r}: node {ref.node!r} ({node.op}) has {len(types)} outputs")
         problems.extend(f"keep: there is no node {n!r}" for n in sorted(self.keep) if n not in self._nodes)
         problems.extend(self._bad_ports())
         return problems
