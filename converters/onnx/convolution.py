@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tfgraft.converters.onnx.context import OnnxContext, Perm
-from tfgraft.converters.onnx.windows import Format, Window, check_format, explicit_pairs
+from tfgraft.converters.onnx.windows import Format, Window, explicit_pairs
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported
@@ -16,8 +16,6 @@ CONV3D = OpSpec(dtypes=CONV_TYPES, ranks={0: (5,), 1: (5,)})
 
 def check_kernel(view: NodeView) -> Support:
     """Refuse an unknown kernel size, as padding and groups depend on it; code unknown-dim."""
-    if isinstance(refusal := check_format(view), Unsupported):
-        return refusal
     if any(d < 0 for d in view.shape(1) or ()):
         return Unsupported(
             "unknown-dim", f"{view.op} needs the kernel's shape, and it is not known.", "input 1", "Give input_shapes."

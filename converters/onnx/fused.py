@@ -71,8 +71,8 @@ def fused_depthwise(ctx: OnnxContext, view: NodeView) -> None:
 )
 def fused_matmul(ctx: OnnxContext, view: NodeView) -> None:
     """TF _FusedMatMul -> Gemm, then activations."""
-    flags = {"transA": int(bool(view.attr("transpose_a"))), "transB": int(bool(view.attr("transpose_b")))}
-    value = ctx.node("Gemm", [ctx.get(view, i) for i in range(3)], **flags)
+    transposed = [int(bool(view.attr(f"transpose_{x}", False))) for x in "ab"]
+    value = ctx.node("Gemm", [ctx.get(view, i) for i in range(3)], transA=transposed[0], transB=transposed[1])
     ctx.set(view, 0, _activations(ctx, view, value))
 
 

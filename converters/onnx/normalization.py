@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from tfgraft.converters.onnx.context import OnnxContext
-from tfgraft.converters.onnx.windows import Format, check_format
+from tfgraft.converters.onnx.windows import Format
 from tfgraft.graph.dtypes import FLOATS
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter
-from tfgraft.registry.support import Support, Unsupported
+from tfgraft.registry.support import SUPPORTED, Support, Unsupported
 
 _ADD = FLOATS | {"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}
 
@@ -20,7 +20,7 @@ def _check_bias(view: NodeView) -> Support:
             "input 0",
             "Give input_shapes.",
         )
-    return check_format(view)
+    return SUPPORTED
 
 
 @converter("BiasAdd", "BiasAddV1", engine="onnx", spec=OpSpec(dtypes=_ADD), check=_check_bias)
@@ -43,12 +43,15 @@ def bias_add(ctx: OnnxContext, view: NodeView) -> None:
 
 
 def check_batch_norm(view: NodeView) -> Support:
-    """Refuse batch normalization that learns (code attribute), and data formats that are not taken."""
+    """Refuse batch normalization that learns ; code attribute."""
     if view.attr("is_training", True):
         return Unsupported(
-            "attribute", f"{view.op} is taken with is_training False, not True.", "attr is_training", "Freeze the model."
+            "attribute",
+            f"{view.op} is taken with is_training False, not True.",
+            "attr is_training",
+            "Freeze the model.",
         )
-    return check_format(view)
+    return SUPPORTED
 
 
 def batch_norm(ctx: OnnxContext, view: NodeView, value: str) -> str:

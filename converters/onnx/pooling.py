@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tfgraft.converters.onnx.context import OnnxContext
-from tfgraft.converters.onnx.windows import Format, Window, check_format, explicit_pairs
+from tfgraft.converters.onnx.windows import Format, Window, explicit_pairs
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported
@@ -30,8 +30,6 @@ def _window(view: NodeView) -> tuple[Window, Format]:
 
 
 def _check(view: NodeView) -> Support:
-    if isinstance(refusal := check_format(view), Unsupported):
-        return refusal
     window, form = _window(view)
     for attr, i in (("ksize", 1), ("strides", 2)):
         if form.others(_list(view, attr, i)) != (1, 1):

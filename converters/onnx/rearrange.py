@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tfgraft.converters.onnx.context import OnnxContext, Perm
 from tfgraft.converters.onnx.dims import Dim, dim_of, reshape, scaled
-from tfgraft.converters.onnx.windows import Format, check_format
+from tfgraft.converters.onnx.windows import Format
 from tfgraft.graph.dtypes import PLAIN
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter
@@ -14,9 +14,7 @@ _PAD_TYPES = frozenset({"float16", "float32", "float64", "int8", "int32", "int64
 _INDEX = frozenset({"int32", "int64"})
 
 
-@converter(
-    "DepthToSpace", "SpaceToDepth", engine="onnx", spec=OpSpec(dtypes=_DEPTH_TYPES, ranks={0: (4,)}), check=check_format
-)
+@converter("DepthToSpace", "SpaceToDepth", engine="onnx", spec=OpSpec(dtypes=_DEPTH_TYPES, ranks={0: (4,)}))
 def depth_space(ctx: OnnxContext, view: NodeView) -> None:
     """TF DepthToSpace, SpaceToDepth -> the ONNX op of the same name, mode DCR."""
     perm = Format.of(view).perm
@@ -52,7 +50,9 @@ def _space_to_batch(ctx: OnnxContext, view: NodeView, blocks: list[int], pads: l
             split.append(dim)
     rest = [d for d in order if d != 0]
     # The batch goes around the blocks' positions: block 1, block 2, ..., batch.
-    moved = ctx.transpose(reshape(ctx, value, split), [*(inner[d] for d in sorted(inner)), where[0], *map(where.get, rest)])
+    moved = ctx.transpose(
+        reshape(ctx, value, split), [*(inner[d] for d in sorted(inner)), where[0], *(where[d] for d in rest)]
+    )
     batch = dims[0]
     for b in blocks:
         batch = scaled(ctx, batch, "Mul", b)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tfgraft.converters.onnx.context import OnnxContext
 from tfgraft.converters.onnx.convolution import CONV_TYPES, check_kernel
 from tfgraft.converters.onnx.windows import Format, Window, explicit_pairs
@@ -70,7 +72,7 @@ def _emit(ctx: OnnxContext, view: NodeView) -> None:
     # A kernel's output channels are those of one group.
     group = target[form.channel] // kernel[-2]
     inputs = [ctx.get(view, 2, form.perm), ctx.get(view, 1, (rank - 1, rank - 2, *range(rank - 2)))]
-    attrs = {
+    attrs: dict[str, Any] = {
         "kernel_shape": window.kernel,
         "strides": window.strides,
         "dilations": window.dilations,

@@ -8,15 +8,13 @@ from typing import Any
 
 from tfgraft.converters.onnx.context import OnnxContext, Perm
 from tfgraft.graph.view import NodeView
-from tfgraft.registry.support import SUPPORTED, Support, Unsupported
-
-FORMATS = ("NHWC", "NCHW", "NDHWC", "NCDHW")
-"""Data formats that are taken; TensorFlow's NCHW_VECT_C is not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
     """Where the channels and the spatial dimensions of a batch of images or volumes are.
+
+    TensorFlow's NCHW_VECT_C has five dimensions where a converter takes four, so that ranks keep it out.
 
     Args:
         channels_first: whether the channels come right after the batch.
@@ -128,11 +126,3 @@ def explicit_pairs(view: NodeView, form: Format) -> tuple[tuple[int, int], ...]:
     """Return the attribute `explicit_paddings` as (before, after) for each spatial dimension."""
     values = view.attr("explicit_paddings", ())
     return tuple((values[2 * d], values[2 * d + 1]) for d in form.spatial) if values else ()
-
-
-def check_format(view: NodeView) -> Support:
-    """Refuse data formats other than `FORMATS`; code attribute."""
-    name = view.attr("data_format", "NHWC")
-    if name in FORMATS:
-        return SUPPORTED
-    return Unsupported("attribute", f"{view.op} is not taken with data format {name}.", "attr data_format")

@@ -22,7 +22,9 @@ _ODD = ((None, None, None, 6),)
 
 
 def _conv(case: str, x: Any, k: Any, stride: Any = 1, padding: Any = "SAME", dilation: Any = 1, **more: Any) -> OpCase:
-    return OpCase(case, "Conv2D", lambda v: tf.nn.conv2d(v, k, stride, padding, dilations=dilation), [x], **(_TOL | more))
+    return OpCase(
+        case, "Conv2D", lambda v: tf.nn.conv2d(v, k, stride, padding, dilations=dilation), [x], **(_TOL | more)
+    )
 
 
 def _chain(x: Any) -> Any:
@@ -101,7 +103,12 @@ CASES = [
     _depthwise("explicit", _n(3, 3, 6, 1), 1, _EXPLICIT),
     _depthwise("strided", _n(3, 3, 6, 2), 2, "SAME", dynamic=_ODD),
     _native_depthwise("channels-unknown", _X, _n(3, 3, 6, 2), dynamic=True),
-    OpCase("kernel-fed", "DepthwiseConv2dNative", lambda x, k: tf.nn.depthwise_conv2d(x, k, [1, 1, 1, 1], "SAME"), [_X, _n(2, 3, 6, 2)]),
+    OpCase(
+        "kernel-fed",
+        "DepthwiseConv2dNative",
+        lambda x, k: tf.nn.depthwise_conv2d(x, k, [1, 1, 1, 1], "SAME"),
+        [_X, _n(2, 3, 6, 2)],
+    ),
     _conv3d("same", 1, "SAME"),
     _conv3d("strided", 2, "SAME", dynamic=((None, None, None, None, 3),)),
     _conv3d("valid", 2, "VALID", dynamic=((None, None, None, None, 3),)),

@@ -84,7 +84,10 @@ CASES = [
     _top("vector", _TIES[0], 2, dynamic=True),
     _top("cube", _R.standard_normal((3, 2, 40)).astype("float32"), 7, dynamic=True),
     _top("int16-index", _TIES, 2, tf.int16, refusal="dtype"),
-    *(_top(t, (_TIES * 7).astype(t), 3) for t in ("float64", "float16", "int8", "uint8", "int16", "uint16", "int32", "int64", "uint32")),
+    *(
+        _top(t, (_TIES * 7).astype(t), 3)
+        for t in ("float64", "float16", "int8", "uint8", "int16", "uint16", "int32", "int64", "uint32")
+    ),
     _top("uint64", _TIES.astype("uint64"), 2, refusal="dtype"),
     _top("rank-unknown", _TIES, 2, unknown_rank=True, refusal="unknown-rank"),
     _top("empty", np.zeros((0, 5), "float32"), 2, dynamic=True),
@@ -96,12 +99,22 @@ CASES = [
     *(_nms("V3", f"score-{score}", _BOXES, _SCORES, _v3(score), dynamic=True) for score in (-1.0, 0.5, 2.0)),
     _nms("V3", "score-minus-infinity", _BOXES, _SCORES, _v3(float("-inf")), dynamic=True),
     _nms("V3", "edge", _EDGE, _EDGE_SCORES, lambda b, s: _fed(b, s, 4, 0.5, 0.5)),
-    OpCase("fed", "NonMaxSuppressionV3", _fed, [_BOXES, _SCORES, np.int32(5), np.float32(0.2), np.float32(0.1)], dynamic=True),
+    OpCase(
+        "fed",
+        "NonMaxSuppressionV3",
+        _fed,
+        [_BOXES, _SCORES, np.int32(5), np.float32(0.2), np.float32(0.1)],
+        dynamic=True,
+    ),
     OpCase(
         "half",
         "NonMaxSuppressionV3",
         lambda b, s: _RAW.NonMaxSuppressionV3(
-            boxes=b, scores=s, max_output_size=3, iou_threshold=tf.constant(0.5, "float16"), score_threshold=tf.constant(0, "float16")
+            boxes=b,
+            scores=s,
+            max_output_size=3,
+            iou_threshold=tf.constant(0.5, "float16"),
+            score_threshold=tf.constant(0, "float16"),
         ),
         [_BOXES.astype("float16"), _SCORES.astype("float16")],
         refusal="dtype",

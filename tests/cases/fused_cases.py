@@ -114,9 +114,7 @@ CASES = [
     ),
     OpCase("norm", "_FusedConv2D", _conv([b"FusedBatchNorm"], _BN, epsilon=0.01), [_X], atol=1e-5),
     *(
-        OpCase(
-            f"norm-{a.decode()}", "_FusedConv2D", _conv([b"FusedBatchNorm", a], _BN, epsilon=0.01), [_X], atol=1e-5
-        )
+        OpCase(f"norm-{a.decode()}", "_FusedConv2D", _conv([b"FusedBatchNorm", a], _BN, epsilon=0.01), [_X], atol=1e-5)
         for a in _ACTIVATIONS
     ),
     OpCase("other-op", "_FusedConv2D", _conv([b"BiasAdd", b"Add"], [_B, _B]), [_X], refusal="attribute"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -71,31 +72,61 @@ def _norm(version: str, training: bool = False, **attrs: Any) -> Callable[..., A
 
 
 _ODD = ((None, None, None, 4),)
-_BIAS = {"BiasAdd": lambda v, b: _RAW.BiasAdd(value=v, bias=b), "BiasAddV1": lambda v, b: _RAW.BiasAddV1(value=v, bias=b)}
-_FIRST = lambda v, b: _RAW.BiasAdd(value=v, bias=b, data_format="NCHW")  # noqa: E731
+_BIAS = {
+    "BiasAdd": lambda v, b: _RAW.BiasAdd(value=v, bias=b),
+    "BiasAddV1": lambda v, b: _RAW.BiasAddV1(value=v, bias=b),
+}
+
+
+def _first(v: Any, b: Any) -> Any:
+    return _RAW.BiasAdd(value=v, bias=b, data_format="NCHW")
+
+
+def _statistics(op: str) -> Any:
+    """Read the statistics too; parameters that are constants would be folded by TensorFlow, which forgets them."""
+
+    def build(v: Any, m: Any, s: Any) -> Any:
+        result = getattr(_RAW, op)(x=v, scale=_S, offset=_O, mean=m, variance=s, is_training=False)
+        return list(result)[:3]  # the rest is not set by every kernel of TensorFlow's
+
+    return build
+
 
 CASES = [
     *(case for op, build in _ONE.items() for case in _unary(op, build)),
     *(OpCase(t, "Relu", _ONE["Relu"], [_n(3, 4, dtype=t)]) for t in ("int8", "int32", "int64")),
     OpCase("int16", "Relu", _ONE["Relu"], [_n(3, 4, dtype="int16")], refusal="dtype"),
-    *(OpCase(t, "Relu6", _ONE["Relu6"], [np.arange(12, dtype=t)]) for t in ("int8", "uint8", "int32", "int64", "uint32")),
+    *(
+        OpCase(t, "Relu6", _ONE["Relu6"], [np.arange(12, dtype=t)])
+        for t in ("int8", "uint8", "int32", "int64", "uint32")
+    ),
     OpCase("half", "L2Loss", _ONE["L2Loss"], [_n(3, dtype="float16")], refusal="dtype"),
     OpCase("held-conv", "L2Loss", lambda v: _ONE["L2Loss"](tf.nn.conv2d(v, _W, 1, "SAME")), [_X]),
     OpCase("scalar", "L2Loss", _ONE["L2Loss"], [np.float32(3)]),
-    *(
-        OpCase(f"held-{i}", op, _held(lambda v, b=b: b(v, _B)), [_X], dynamic=_ODD)
-        for i, (op, b) in enumerate(_BIAS.items())
-    ),
+    *(OpCase(f"held-{i}", op, _held(partial(b, b=_B)), [_X], dynamic=_ODD) for i, (op, b) in enumerate(_BIAS.items())),
     OpCase("int", "BiasAdd", lambda v: _BIAS["BiasAdd"](v, np.arange(3, dtype="int32")), [np.ones((2, 3), "int32")]),
     OpCase("matrix", "BiasAdd", lambda v: _BIAS["BiasAdd"](v, _B), [_n(3, 4)], dynamic=True),
     OpCase("volume", "BiasAdd", lambda v: _BIAS["BiasAdd"](v, _WEIGHTS), [_n(1, 2, 1, 3, 80)], dynamic=True),
     OpCase("rank-unknown", "BiasAdd", lambda v: _BIAS["BiasAdd"](v, _B), [_n(3, 4)], unknown_rank=True),
-    OpCase("fed", "BiasAdd", lambda v, b: _BIAS["BiasAdd"](tf.nn.conv2d(v, _W, 1, "SAME"), b), [_X, _B], dynamic=(*_ODD, (4,))),
-    OpCase("first", "BiasAdd", lambda v: _FIRST(v, _B), [_n(2, 4, 3, 5)], dynamic=True),
-    OpCase("first-cube", "BiasAdd", lambda v: _FIRST(v, _B), [_n(2, 4, 3)], dynamic=True),
-    OpCase("first-weights", "BiasAdd", lambda v: _FIRST(v, _WEIGHTS), [_n(2, 80, 2, 1)]),
-    OpCase("first-fed", "BiasAdd", _FIRST, [_n(2, 4, 3, 1), _B], dynamic=True),
-    OpCase("first-rank-unknown", "BiasAdd", lambda v: _FIRST(v, _B), [_n(2, 4, 3, 5)], unknown_rank=True, refusal="unknown-rank"),
+    OpCase(
+        "fed",
+        "BiasAdd",
+        lambda v, b: _BIAS["BiasAdd"](tf.nn.conv2d(v, _W, 1, "SAME"), b),
+        [_X, _B],
+        dynamic=(*_ODD, (4,)),
+    ),
+    OpCase("first", "BiasAdd", lambda v: _first(v, _B), [_n(2, 4, 3, 5)], dynamic=True),
+    OpCase("first-cube", "BiasAdd", lambda v: _first(v, _B), [_n(2, 4, 3)], dynamic=True),
+    OpCase("first-weights", "BiasAdd", lambda v: _first(v, _WEIGHTS), [_n(2, 80, 2, 1)]),
+    OpCase("first-fed", "BiasAdd", _first, [_n(2, 4, 3, 1), _B], dynamic=True),
+    OpCase(
+        "first-rank-unknown",
+        "BiasAdd",
+        lambda v: _first(v, _B),
+        [_n(2, 4, 3, 5)],
+        unknown_rank=True,
+        refusal="unknown-rank",
+    ),
     *(
         OpCase("held", f"FusedBatchNorm{v}", _held(_norm(v, epsilon=0.01)), [_X], dynamic=_ODD, atol=1e-5)
         for v in ("", "V2", "V3")
@@ -109,10 +140,7 @@ CASES = [
         OpCase(
             "statistics",
             op,
-            # Constant parameters would be folded by TensorFlow, which forgets that they are read.
-            lambda v, m, s, op=op: list(
-                getattr(_RAW, op)(x=v, scale=_S, offset=_O, mean=m, variance=s, is_training=False)
-            )[:3],  # the rest is not set by every kernel of TensorFlow's
+            _statistics(op),
             [_X, _M, _V],
             atol=1e-5,
         )
@@ -120,6 +148,12 @@ CASES = [
     ),
     OpCase("training", "FusedBatchNormV3", _norm("V3", training=True), [_X], refusal="attribute"),
     OpCase("rank-unknown", "L2Loss", _ONE["L2Loss"], [_n(2, 2)], unknown_rank=True),
-    OpCase("held", "LRN", _held(lambda v: _RAW.LRN(input=v, depth_radius=1, bias=0.7, alpha=0.2, beta=0.4)), [_X], dynamic=_ODD),
+    OpCase(
+        "held",
+        "LRN",
+        _held(lambda v: _RAW.LRN(input=v, depth_radius=1, bias=0.7, alpha=0.2, beta=0.4)),
+        [_X],
+        dynamic=_ODD,
+    ),
     OpCase("wide", "LRN", lambda v: _RAW.LRN(input=v), [_X]),
 ]

@@ -50,7 +50,14 @@ CASES = [
     *(
         _pool(op, f"k{k}-s{s}-{padding}-{'dynamic' if dynamic else 'static'}", _X, k, s, padding, dynamic=dynamic)
         for op in ("MaxPool", "AvgPool")
-        for k, s, padding in [(3, 2, "SAME"), (2, 2, "SAME"), (3, 1, "SAME"), (1, 2, "SAME"), (3, 2, "VALID"), (2, 3, "VALID")]
+        for k, s, padding in [
+            (3, 2, "SAME"),
+            (2, 2, "SAME"),
+            (3, 1, "SAME"),
+            (1, 2, "SAME"),
+            (3, 2, "VALID"),
+            (2, 3, "VALID"),
+        ]
         for dynamic in (False, True)
     ),
     *(_pool(op, "skips", _n(1, 9, 9, 2), 2, 3) for op in ("MaxPool", "AvgPool")),

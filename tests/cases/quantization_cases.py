@@ -43,7 +43,12 @@ _PER = [-1.0, -2.0, 0.0, -3.0], [2.0, 1.0, 3.0, 0.5]
 
 CASES = [
     *(
-        OpCase(f"{low}-{high}-{bits}-{narrow}", "FakeQuantWithMinMaxVars", _vars(low, high, num_bits=bits, narrow_range=narrow), [_GRID])
+        OpCase(
+            f"{low}-{high}-{bits}-{narrow}",
+            "FakeQuantWithMinMaxVars",
+            _vars(low, high, num_bits=bits, narrow_range=narrow),
+            [_GRID],
+        )
         for low, high in [(-6.0, 6.0), (0.0, 6.0), (-1.3, 2.7), (1.0, 3.0), (-3.0, -1.0), (-6.0, 0.0)]
         for bits, narrow in [(8, False), (8, True), (4, False), (16, False)]
     ),
@@ -69,7 +74,12 @@ CASES = [
         [np.array([0.3, 2.0, 1.7], "float32")],
     ),
     *(
-        OpCase(f"{low}-{high}-{signed}-{mode}", op, _q(op, low, high, signed_input=signed, **({"round_mode": mode} if op != _V3 else {})), [_GRID])
+        OpCase(
+            f"{low}-{high}-{signed}-{mode}",
+            op,
+            _q(op, low, high, signed_input=signed, **({"round_mode": mode} if op != _V3 else {})),
+            [_GRID],
+        )
         for op in (_V2, _V3, _V4)
         for low, high in [(-4.0, 3.0), (-1.0, 5.0), (0.0, 6.0)]
         for signed in (True, False)
@@ -91,7 +101,9 @@ CASES = [
     OpCase(
         "fed-bits",
         _V3,
-        lambda v, bits: _RAW.QuantizeAndDequantizeV3(input=v, input_min=-1.0, input_max=3.0, num_bits=bits, range_given=True),
+        lambda v, bits: _RAW.QuantizeAndDequantizeV3(
+            input=v, input_min=-1.0, input_max=3.0, num_bits=bits, range_given=True
+        ),
         [_X, np.int32(8)],
         refusal="not-constant",
     ),

@@ -69,8 +69,14 @@ CASES = [
     _depth("SpaceToDepth", "three", _n(1, 3, 6, 1), 3),
     _depth("SpaceToDepth", "empty", _n(0, 4, 6, 3), 2, dynamic=True),
     *(_depth(op, "uint8", _n(1, 2, 4, 4, dtype="uint8"), 2) for op in ("DepthToSpace", "SpaceToDepth")),
-    *(_depth(op, "int32", _n(1, 2, 4, 4, dtype="int32"), 2, refusal="dtype") for op in ("DepthToSpace", "SpaceToDepth")),
-    *(OpCase("held", op, _held_depth, [_n(1, 3, 4, 8)], dynamic=((None, None, None, 8),)) for op in ("DepthToSpace", "SpaceToDepth")),
+    *(
+        _depth(op, "int32", _n(1, 2, 4, 4, dtype="int32"), 2, refusal="dtype")
+        for op in ("DepthToSpace", "SpaceToDepth")
+    ),
+    *(
+        OpCase("held", op, _held_depth, [_n(1, 3, 4, 8)], dynamic=((None, None, None, 8),))
+        for op in ("DepthToSpace", "SpaceToDepth")
+    ),
     *(_atrous(op, d) for op in ("SpaceToBatchND", "BatchToSpaceND") for d in (False, ((None, None, None, 8),))),
     _to_batch("image", _n(1, 4, 6, 3), [2, 3], [[1, 1], [0, 3]], dynamic=True),
     _to_batch("static", _n(2, 4, 6, 3), [2, 3], _ZERO),
@@ -83,8 +89,20 @@ CASES = [
     _to_space("static", _n(12, 3, 2, 3), [2, 3], _ZERO),
     _to_space("sequence", _n(6, 4, 3), [3], [[1, 0]], dynamic=((None, None, 3),)),
     _to_space("empty", _n(0, 4, 3), [3], [[1, 0]], dynamic=((None, 4, 3),)),
-    OpCase("old", "SpaceToBatch", lambda v: _RAW.SpaceToBatch(input=v, paddings=[[1, 1], [0, 2]], block_size=2), [_n(1, 4, 6, 3)], dynamic=True),
-    OpCase("old", "BatchToSpace", lambda v: _RAW.BatchToSpace(input=v, crops=[[1, 1], [0, 2]], block_size=2), [_n(8, 4, 6, 3)], dynamic=True),
+    OpCase(
+        "old",
+        "SpaceToBatch",
+        lambda v: _RAW.SpaceToBatch(input=v, paddings=[[1, 1], [0, 2]], block_size=2),
+        [_n(1, 4, 6, 3)],
+        dynamic=True,
+    ),
+    OpCase(
+        "old",
+        "BatchToSpace",
+        lambda v: _RAW.BatchToSpace(input=v, crops=[[1, 1], [0, 2]], block_size=2),
+        [_n(8, 4, 6, 3)],
+        dynamic=True,
+    ),
     OpCase(
         "fed-pads",
         "SpaceToBatchND",

@@ -74,11 +74,21 @@ CASES = [
     *(_resize("ResizeArea", f"{h}x{w}", _X, (h, w)) for h, w in [*_TARGETS, (2, 3)]),
     _resize("ResizeArea", "align", _X, (9, 4), "align"),
     *(_resize(op, "one-pixel", _n(1, 1, 1, 2), (4, 3), "half") for op in (*_BOTH, "ResizeBicubic")),
-    *(_resize(op, "empty", _n(0, 5, 7, 3), (9, 5), "half", dynamic=((None, 5, 7, 3),)) for op in (*_BOTH, "ResizeBicubic")),
+    *(
+        _resize(op, "empty", _n(0, 5, 7, 3), (9, 5), "half", dynamic=((None, 5, 7, 3),))
+        for op in (*_BOTH, "ResizeBicubic")
+    ),
     *(_resize(op, "dynamic", _X, (11, 13), "half", dynamic=True) for op in _BOTH),
     *(OpCase("held", op, _held(op), [_X], rtol=1e-4, atol=1e-5) for op in (*_BOTH, "ResizeBicubic")),
-    *(_resize(op, t, _n(1, 4, 5, 2, dtype=t), (7, 9), "half") for op in _BOTH for t in ("uint8", "int32", "int64", "float64", "int16")),
-    *(_resize("ResizeNearestNeighbor", f"twice-{t}", _n(1, 4, 5, 2, dtype=t), (8, 10)) for t in ("uint8", "float64", "int32")),
+    *(
+        _resize(op, t, _n(1, 4, 5, 2, dtype=t), (7, 9), "half")
+        for op in _BOTH
+        for t in ("uint8", "int32", "int64", "float64", "int16")
+    ),
+    *(
+        _resize("ResizeNearestNeighbor", f"twice-{t}", _n(1, 4, 5, 2, dtype=t), (8, 10))
+        for t in ("uint8", "float64", "int32")
+    ),
     _resize("ResizeBicubic", "uint8", _n(1, 4, 5, 2, dtype="uint8"), (7, 9), "half"),
     _resize("ResizeBilinear", "half-type", _n(1, 4, 5, 2, dtype="float16"), (7, 9)),
     *(
@@ -88,5 +98,8 @@ CASES = [
     ),
     _resize("ResizeBicubic", "larger", _n(1, 33, 21, 2), (50, 64), "half"),
     _resize("ResizeBicubic", "smaller", _n(1, 33, 21, 2), (12, 9), "legacy"),
-    *(_resize(op, "dynamic", _X, (9, 9), dynamic=True, refusal="unknown-dim") for op in ("ResizeBicubic", "ResizeArea")),
+    *(
+        _resize(op, "dynamic", _X, (9, 9), dynamic=True, refusal="unknown-dim")
+        for op in ("ResizeBicubic", "ResizeArea")
+    ),
 ]

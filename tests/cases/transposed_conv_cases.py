@@ -68,11 +68,22 @@ def _raw(x: Any, size: Any, kernel: Any, **more: Any) -> Any:
 _X3, _K3 = _n(1, 3, 3, 4, 5), _n(2, 3, 3, 4, 5)
 
 CASES = [
-    *(_case(h, w, k, s, "SAME") for h, w, k, s in [(8, 7, 3, 2), (8, 8, 2, 2), (7, 9, 1, 2), (9, 8, 5, 3), (6, 5, 3, 1)]),
+    *(
+        _case(h, w, k, s, "SAME")
+        for h, w, k, s in [(8, 7, 3, 2), (8, 8, 2, 2), (7, 9, 1, 2), (9, 8, 5, 3), (6, 5, 3, 1)]
+    ),
     *(_case(h, w, k, s, "VALID") for h, w, k, s in [(9, 8, 3, 2), (8, 8, 2, 2), (7, 8, 1, 3)]),
-    *(_case(h, w, k, s, p, dynamic=_ODD) for h, w, k, s, p in [(8, 7, 3, 2, "SAME"), (9, 8, 3, 2, "VALID"), (8, 7, 1, 3, "SAME")]),
+    *(
+        _case(h, w, k, s, p, dynamic=_ODD)
+        for h, w, k, s, p in [(8, 7, 3, 2, "SAME"), (9, 8, 3, 2, "VALID"), (8, 7, 1, 3, "SAME")]
+    ),
     _case(8, 8, 4, 2, "SAME", dynamic=((None, 4, 4, 5),)),
-    OpCase("explicit", "Conv2DBackpropInput", lambda v: tf.nn.conv2d_transpose(v, _KE, [2, 8, 6, 4], 2, _EXPLICIT), [_n(2, 4, 4, 5)]),
+    OpCase(
+        "explicit",
+        "Conv2DBackpropInput",
+        lambda v: tf.nn.conv2d_transpose(v, _KE, [2, 8, 6, 4], 2, _EXPLICIT),
+        [_n(2, 4, 4, 5)],
+    ),
     OpCase(
         "sizes-fed",
         "Conv2DBackpropInput",
@@ -80,13 +91,13 @@ CASES = [
         [_n(2, 4, 4, 5), np.array([2, 8, 7], np.int32)],
         dynamic=((None, None, None, 5), (3,)),
     ),
-    OpCase(
-        "twice-valid-dynamic", "Conv2DBackpropInput", _twice("VALID", 2), [_n(2, 4, 3, 5)], dynamic=_ODD
-    ),
+    OpCase("twice-valid-dynamic", "Conv2DBackpropInput", _twice("VALID", 2), [_n(2, 4, 3, 5)], dynamic=_ODD),
     OpCase("twice-same-dynamic", "Conv2DBackpropInput", _twice("SAME", 3), [_n(2, 4, 3, 5)], dynamic=_ODD),
     OpCase("spatial-sizes", "Conv2DBackpropInput", lambda v: _raw(v, [8, 7], _KE), [_n(2, 4, 4, 5)]),
     OpCase("empty-batch", "Conv2DBackpropInput", lambda v: _raw(v, [0, 8, 8, 4], _KE), [_n(0, 4, 4, 5)]),
-    OpCase("kernel-fed", "Conv2DBackpropInput", lambda v, k: _raw(v, [2, 8, 8, 4], k), [_n(2, 4, 4, 5), _n(3, 3, 4, 5)]),
+    OpCase(
+        "kernel-fed", "Conv2DBackpropInput", lambda v, k: _raw(v, [2, 8, 8, 4], k), [_n(2, 4, 4, 5), _n(3, 3, 4, 5)]
+    ),
     OpCase(
         "channels-unknown",
         "Conv2DBackpropInput",
@@ -109,7 +120,11 @@ CASES = [
             [_X3],
             dynamic=((None, None, None, None, 5),) if dynamic else False,
         )
-        for padding, s, shape in [("SAME", 2, [1, 6, 5, 7, 4]), ("VALID", 2, [1, 6, 7, 9, 4]), ("SAME", 1, [1, 3, 3, 4, 4])]
+        for padding, s, shape in [
+            ("SAME", 2, [1, 6, 5, 7, 4]),
+            ("VALID", 2, [1, 6, 7, 9, 4]),
+            ("SAME", 1, [1, 3, 3, 4, 4]),
+        ]
         for dynamic in (False, True)
     ),
 ]
