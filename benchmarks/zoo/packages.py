@@ -126,7 +126,7 @@ def _download(package: Package, into: Path) -> Path:
             raise PackageError(f"{package.spec} is an npm package and there is no npm here; install Node.js (with npm)")
         command = [npm, "pack", "--silent", package.spec]
     else:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(into), package.spec]
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", ".", package.spec]
     done = subprocess.run(command, cwd=into, capture_output=True, text=True, check=False)
     files = [path for path in into.iterdir() if path.is_file()]
     if done.returncode != 0 or len(files) != 1:

@@ -48,7 +48,10 @@ def __getattr__(name: str) -> Any:
     if name == "runtime":
         return importlib.import_module("tfgraft.runtime")
     if name in _WHERE:
-        return getattr(importlib.import_module(_WHERE[name]), name)
+        module = importlib.import_module(_WHERE[name])
+        # Kept, because importing tfgraft.optimize has just made `optimize` the name of that module.
+        globals().update({each: getattr(module, each) for each in _WHERE if _WHERE[each] == module.__name__})
+        return globals()[name]
     raise AttributeError(f"module 'tfgraft' has no attribute {name!r}")
 
 
