@@ -61,7 +61,7 @@ def functional() -> Any:
         y, (a, b) = helper(x)
         z = tf.cond(p, lambda: y * 2.0, lambda: tf.nn.relu(y) + tf.reduce_sum(a))
         _, w = tf.while_loop(lambda i, v: i < 3, lambda i, v: (i + 1, tf.sin(v) + tf.reduce_max(b)), [0, z])
-        return tf.reduce_sum(w)
+        return tf.reduce_sum(w, name="out")
 
     return main.get_concrete_function().graph.as_graph_def()
 

@@ -27,7 +27,7 @@ class FunctionLibrary:
         if library is not None:
             self._proto.CopyFrom(library)
         self._functions: dict[str, Any] = {f.signature.name: f for f in self._proto.function}
-        self._bodies: dict[str, Graph] = {}
+        self._bodies: dict[str, Graph | None] = {}
         self.opdefs = OpDefs(self._functions)
 
     def __contains__(self, name: object) -> bool:
@@ -73,18 +73,19 @@ class FunctionLibrary:
         """Return a function's body as a graph, the same one each time; edits of it are written by `to_proto`.
 
         Arguments are nodes of op `_Arg`, what is returned are the graph's fetches. None if the body cannot be read
-        as a graph (an op that TensorFlow does not know, or an argument that is a list).
+        as a graph (an op that TensorFlow does not know, an argument that is a list, an input that does not exist).
         """
         if name not in self._bodies:
-            body = _read_body(self, self._functions[name])
-            if body is None:
-                return None
+            try:
+                body = _read_body(self, self._functions[name])
+            except (KeyError, IndexError, ValueError):  # TensorFlow may never run it: it stays as it is
+                body = None
             self._bodies[name] = body
         return self._bodies[name]
 
     def bodies(self) -> list[Graph]:
         """Return the bodies that were asked for."""
-        return list(self._bodies.values())
+        return [body for body in self._bodies.values() if body is not None]
 
     def write_back(self, body: Graph) -> None:
         """Write an edited body into its function, signature and attributes kept."""
@@ -173,7 +174,8 @@ def _read_body(library: FunctionLibrary, function: Any) -> Graph | None:
         controls = [c for t in node_def.input if (c := control_source(t)) is not None]
         body_nodes.append((node_from_def(node_def), data, controls))
     add_node_defs(graph, [*arg_nodes, *body_nodes])
-    graph.fetches = tuple(resolve(function.ret[arg.name]) for arg in signature.output_arg)
+    returns = dict(function.ret)  # reading a proto's map by a missing key would add it
+    graph.fetches = tuple(resolve(returns[arg.name]) for arg in signature.output_arg)
     graph.keep = frozenset(function.control_ret.values())
     return graph
 
