@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfgraft.plugins.protocol import EngineBuilder
 from tfgraft.runtime.counters import Counters, EngineCounters
+from tfgraft.runtime.functions import add_functions
 from tfgraft.runtime.node import OP_NAME, engine_node_def
 from tfgraft.runtime.register import register
 
@@ -48,6 +49,7 @@ __all__ = [
     "OP_NAME",
     "Counters",
     "EngineCounters",
+    "add_functions",
     "counters",
     "engine_node_def",
     "load_saved_model",

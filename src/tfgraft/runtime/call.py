@@ -11,11 +11,12 @@ import tensorflow as tf
 
 from tfgraft.graph.view import Shape, TensorInfo
 from tfgraft.plugins.protocol import Array
-from tfgraft.runtime.capi import CApi
+from tfgraft.runtime.capi import CApi, TensorHandle
 from tfgraft.runtime.node import fits
 
 _MAX_BYTES = 2**62  # TensorFlow ends the process for a shape whose size overflows, so it must not see one
 _MAX_RANK = 254  # the same for a rank above this
+_ADDRESSES = 8
 
 
 class ContractError(RuntimeError):
@@ -27,78 +28,71 @@ def numpy_dtype(enum: int) -> np.dtype[Any]:
     return np.dtype(tf.dtypes.as_dtype(enum).as_numpy_dtype)
 
 
-class _View:
-    """A reusable numpy view of one tensor's buffer.
+class _Slot:
+    """One tensor of a call: its handle, and reusable numpy views of its buffer.
 
-    TensorFlow's allocator gives the same addresses again and again, so the array of the last call mostly fits: it is
-    kept with its address and shape, and made anew when either differs.
+    TensorFlow's allocator gives the same few addresses again and again, so the arrays of earlier calls mostly fit:
+    they are kept by address as long as the shape stays the same.
     """
 
-    __slots__ = ("_chars", "_nbytes", "_writable", "address", "array", "declared", "dtype", "enum", "shape")
+    __slots__ = ("_writable", "arrays", "cell", "chars", "declared", "dtype", "index", "nbytes", "reference", "shape")
 
-    def __init__(self, enum: int, declared: Shape, writable: bool) -> None:
+    def __init__(self, index: int, enum: int, declared: Shape, writable: bool) -> None:
+        self.index = index
         self.declared = declared
-        self.enum = enum
         self.dtype = numpy_dtype(enum)
-        self.address: int | None = -1
-        self.shape: tuple[int, ...] | None = None
-        self.array: Array = np.empty(0)
-        self._nbytes = 0
-        self._chars: Any = None
+        self.cell = TensorHandle()
+        self.reference = ctypes.byref(self.cell)
+        self.shape: tuple[int, ...] = (-1,)
+        self.nbytes = 0
+        self.chars: Any = None
+        self.arrays: dict[int | None, Array] = {}
         self._writable = writable
 
-    def move(self, address: int | None, shape: tuple[int, ...]) -> Array:
-        """Make the array of `shape` at `address` (which is not used for a tensor without elements)."""
-        if shape != self.shape:
-            size = self.dtype.itemsize
-            for d in shape:
-                size *= d
-            self._nbytes = size
-            self._chars = (ctypes.c_char * size).from_address
-            self.shape = shape
-        if self._nbytes:
-            array: Array = np.ndarray(shape, self.dtype, self._chars(address))
+    def reshape(self, shape: tuple[int, ...]) -> None:
+        """Take another shape; its sizes are not negative."""
+        size = self.dtype.itemsize
+        for d in shape:
+            size *= d
+        self.shape, self.nbytes = shape, size
+        self.chars = (ctypes.c_char * size).from_address
+        self.arrays.clear()
+
+    def view(self, address: int | None) -> Array:
+        """Make and keep the array at an address (which is not used for a tensor without elements)."""
+        if self.nbytes:
+            array: Array = np.ndarray(self.shape, self.dtype, self.chars(address))
         else:
-            array = np.empty(shape, self.dtype)
+            array = np.empty(self.shape, self.dtype)
         if not self._writable:
             array.setflags(write=False)
-        self.address, self.array = address, array
+        if len(self.arrays) >= _ADDRESSES:
+            self.arrays.clear()
+        self.arrays[address] = array
         return array
 
 
-class _Input:
-    __slots__ = ("cell", "index", "view")
+class _Output(_Slot):
+    __slots__ = ("dims", "enum", "rank")
 
-    def __init__(self, index: int, cell: int, enum: int, declared: Shape) -> None:
-        self.index = index
-        self.cell = cell
-        self.view = _View(enum, declared, writable=False)
-
-
-class _Output:
-    __slots__ = ("dims", "enum", "nbytes", "shape", "tensor", "view")
-
-    def __init__(self, enum: int, declared: Shape) -> None:
+    def __init__(self, index: int, enum: int, declared: Shape) -> None:
+        super().__init__(index, enum, declared, writable=True)
         self.enum = enum
-        self.view = _View(enum, declared, writable=True)
-        self.tensor: int | None = None
-        self.shape: tuple[int, ...] = (-1,)
         self.dims: Any = None
-        self.nbytes = 0
+        self.rank = 0
 
-    def reshape(self, i: int, shape: tuple[int, ...]) -> None:
-        """Prepare the allocation of `shape`; raise ContractError if TensorFlow must not see it."""
-        nbytes = largest = self.view.dtype.itemsize
+    def reshape(self, shape: tuple[int, ...]) -> None:
+        """Take another shape; raise ContractError if TensorFlow must not see it."""
+        largest = self.dtype.itemsize
         for d in shape:
             if int(d) != d or d < 0:
-                raise ContractError(f"output {i} was allocated with shape {_text(shape)}")
-            nbytes *= int(d)
+                raise ContractError(f"output {self.index} was allocated with shape {_text(shape)}")
             largest *= max(int(d), 1)
         if largest > _MAX_BYTES or len(shape) > _MAX_RANK:
-            raise ContractError(f"output {i} was allocated with shape {_text(shape)}, which no memory holds")
-        self.shape = tuple(int(d) for d in shape)
-        self.dims = (ctypes.c_int64 * len(shape))(*self.shape)
-        self.nbytes = nbytes
+            raise ContractError(f"output {self.index} was allocated with shape {_text(shape)}, which no memory holds")
+        super().reshape(tuple(int(d) for d in shape))
+        self.rank = len(shape)
+        self.dims = (ctypes.c_int64 * self.rank)(*self.shape)
 
 
 class Call:
@@ -135,15 +129,15 @@ class Call:
         self._delete = api.TF_DeleteTensor
         self._allocate = api.TF_AllocateOutput
         self._context: int | None = None
-        self._cells: Any = (ctypes.c_void_p * max(len(inputs), 1))()
-        start, step = ctypes.addressof(self._cells), ctypes.sizeof(ctypes.c_void_p)
         slots = [
-            _Input(i, start + i * step, enum, info.shape)
+            _Slot(i, enum, info.shape, writable=False)
             for i, (enum, info) in enumerate(zip(inputs, declared_inputs, strict=True))
         ]
-        self._slots, self._weight_slots = slots[:data_inputs], slots[data_inputs:]
-        self._arrays: list[Array] = [np.empty(0)] * data_inputs
-        self._outputs = [_Output(e, i.shape) for e, i in zip(outputs, declared_outputs, strict=True)]
+        self._inputs, self._weights = slots[:data_inputs], slots[data_inputs:]
+        self._enums = inputs
+        self._outputs = [
+            _Output(i, enum, info.shape) for i, (enum, info) in enumerate(zip(outputs, declared_outputs, strict=True))
+        ]
         self._all = len(outputs)
         self._missing = self._all
 
@@ -158,29 +152,31 @@ class Call:
             ContractError: an input's shape is not one that the engine was built for.
         """
         self._context = context
-        cells, dim, arrays, status = self._cells, self._dim, self._arrays, self.status
-        for slot in self._slots:
-            i = slot.index
-            self._get_input(context, i, slot.cell, status)
-            tensor = cells[i]
-            if tensor is None:
-                self._api.check(status, f"input {i}")
-            rank = self._num_dims(tensor)
+        status, dim, views = self.status, self._dim, []
+        for slot in self._inputs:
+            cell = slot.cell
+            self._get_input(context, slot.index, slot.reference, status)
+            if not cell:
+                self._api.check(status, f"input {slot.index}")
+            rank = self._num_dims(cell)
             shape: tuple[int, ...]
             if rank == 2:
-                shape = (dim(tensor, 0), dim(tensor, 1))
+                shape = (dim(cell, 0), dim(cell, 1))
             elif rank == 4:
-                shape = (dim(tensor, 0), dim(tensor, 1), dim(tensor, 2), dim(tensor, 3))
+                shape = (dim(cell, 0), dim(cell, 1), dim(cell, 2), dim(cell, 3))
             else:
-                shape = tuple([dim(tensor, k) for k in range(rank)])
-            address = self._data(tensor)
-            view = slot.view
-            if shape != view.shape:
-                _check_input(i, shape, view.declared)
-                arrays[i] = view.move(address, shape)
-            elif address != view.address:
-                arrays[i] = view.move(address, shape)
-        return arrays
+                shape = tuple([dim(cell, k) for k in range(rank)])
+            if shape != slot.shape:
+                if not fits(shape, slot.declared):
+                    raise ContractError(
+                        f"input {slot.index} has shape {_text(shape)} and the engine was built for "
+                        f"{_text(slot.declared)}"
+                    )
+                slot.reshape(shape)
+            address = self._data(cell)
+            array = slot.arrays.get(address)
+            views.append(slot.view(address) if array is None else array)
+        return views
 
     def allocate(self, i: int, shape: Sequence[int]) -> Array:
         """Return TensorFlow's buffer of output `i` as a writable array of `shape`.
@@ -192,109 +188,98 @@ class Call:
         """
         if not 0 <= i < self._all:
             raise ContractError(f"outputs.allocate({i}) was called and the engine has {self._all} outputs")
-        output = self._outputs[i]
+        slot = self._outputs[i]
         context = self._context
-        if output.tensor is not None or context is None:
-            raise ContractError(
-                f"output {i} was allocated twice" if context else "outputs.allocate was called after run had returned"
-            )
-        if shape != output.shape:
+        if context is None:
+            raise ContractError("outputs.allocate was called after run had returned")
+        if slot.cell:
+            raise ContractError(f"output {i} was allocated twice")
+        if shape != slot.shape:
             shape = tuple(shape)
-            if not fits(shape, output.view.declared):
+            if not fits(shape, slot.declared):
                 raise ContractError(
-                    f"output {i} was allocated with shape {_text(shape)} and was declared as "
-                    f"{_text(output.view.declared)}"
+                    f"output {i} was allocated with shape {_text(shape)} and was declared as {_text(slot.declared)}"
                 )
-            output.reshape(i, shape)
-        shape = output.shape
-        tensor = self._allocate(context, i, output.enum, output.dims, len(shape), output.nbytes, self.status)
-        if tensor is None:
+            slot.reshape(shape)
+        cell = self._allocate(context, i, slot.enum, slot.dims, slot.rank, slot.nbytes, self.status)
+        if not cell:
             message = self._api.TF_Message(self.status).decode(errors="replace")
-            raise MemoryError(f"output {i} of shape {_text(shape)} cannot be allocated: {message}")
-        output.tensor = tensor
+            raise MemoryError(f"output {i} of shape {_text(slot.shape)} cannot be allocated: {message}")
+        slot.cell = cell
         self._missing -= 1
-        address = self._data(tensor)
-        view = output.view
-        if address == view.address and shape == view.shape:
-            return view.array
-        return view.move(address, shape)
+        address = self._data(cell)
+        array = slot.arrays.get(address)
+        return slot.view(address) if array is None else array
 
     def finish(self) -> None:
         """Check that the engine has allocated every output; raise ContractError if not."""
         if self._missing:
-            missing = next(i for i, o in enumerate(self._outputs) if o.tensor is None)
+            missing = next(slot.index for slot in self._outputs if not slot.cell)
             raise ContractError(f"the engine returned without allocating output {missing}")
 
     def end(self) -> None:
-        """Give back the handles of all tensors; the views are dead after it."""
+        """Give back the handles of the data inputs and outputs; their views are dead after it."""
         self._context = None
-        delete, cells = self._delete, self._cells
-        for slot in self._slots:
-            i = slot.index
-            tensor = cells[i]
-            if tensor is not None:
-                delete(tensor)
-                cells[i] = None
-        for output in self._outputs:
-            if output.tensor is not None:
-                delete(output.tensor)
-                output.tensor = None
-        self._missing = self._all
+        delete = self._delete
+        for slot in self._inputs:
+            cell = slot.cell
+            if cell:
+                delete(cell)
+                cell.value = None
+        if self._missing != self._all:
+            for output in self._outputs:
+                cell = output.cell
+                if cell:
+                    delete(cell)
+                    cell.value = None
+            self._missing = self._all
 
     def weights(self) -> list[Array]:
         """Return views of the weight inputs, which hold until `end_weights`."""
-        return [self._view(slot) for slot in self._weight_slots]
+        return [self._any_view(slot) for slot in self._weights]
 
     def all_inputs(self) -> list[Array]:
         """Return views of all inputs, of whatever shape, which hold until `end` and `end_weights`."""
-        return [self._view(slot) for slot in (*self._slots, *self._weight_slots)]
+        return [self._any_view(slot) for slot in (*self._inputs, *self._weights)]
 
     def end_weights(self) -> None:
         """Give back the handles of the weight inputs."""
-        for slot in self._weight_slots:
-            if self._cells[slot.index] is not None:
-                self._delete(self._cells[slot.index])
-                self._cells[slot.index] = None
+        for slot in self._weights:
+            if slot.cell:
+                self._delete(slot.cell)
+                slot.cell.value = None
 
-    def _view(self, slot: _Input) -> Array:
-        tensor = self._cells[slot.index]
-        if tensor is None:
-            self._get_input(self._context, slot.index, slot.cell, self.status)
-            tensor = self._cells[slot.index]
-            if tensor is None:
+    def _any_view(self, slot: _Slot) -> Array:
+        cell = slot.cell
+        if not cell:
+            self._get_input(self._context, slot.index, slot.reference, self.status)
+            if not cell:
                 self._api.check(self.status, f"input {slot.index}")
-        shape = tuple(self._dim(tensor, k) for k in range(self._num_dims(tensor)))
         # Not the slot's own view: that one is for shapes that the engine was built for.
-        return _View(slot.view.enum, None, writable=False).move(self._data(tensor), shape)
+        other = _Slot(slot.index, self._enums[slot.index], None, writable=False)
+        other.reshape(tuple(self._dim(cell, k) for k in range(self._num_dims(cell))))
+        return other.view(self._data(cell))
 
-    def fill(self, results: Sequence[Array]) -> bool:
-        """Give out the segment's results, in buffers that the engine has allocated before it failed where they fit.
+    def fill(self, results: Sequence[Array]) -> None:
+        """Give out the segment's results, in the buffers that the engine has allocated before it failed, if any.
 
-        Returns whether they all fitted. One that does not is replaced, and TensorFlow never frees the first.
+        Raises:
+            ContractError: such a buffer has another shape; TensorFlow has no way to take it back.
         """
-        fitted = True
-        for i, result in enumerate(results):
-            output = self._outputs[i]
-            if output.tensor is not None and output.shape != result.shape:
-                fitted = False
-                self._delete(output.tensor)
-                output.tensor = None
-                self._missing += 1
-            if output.tensor is None:
-                output.reshape(i, result.shape)
-                output.tensor = self._allocate(
-                    self._context, i, output.enum, output.dims, result.ndim, output.nbytes, self.status
+        for slot, result in zip(self._outputs, results, strict=True):
+            if not slot.cell:
+                slot.reshape(result.shape)
+                slot.cell = self._allocate(
+                    self._context, slot.index, slot.enum, slot.dims, slot.rank, slot.nbytes, self.status
                 )
-                if output.tensor is None:
-                    self._api.check(self.status, f"output {i}")
+                self._api.check(self.status, f"output {slot.index}")
                 self._missing -= 1
-            output.view.move(self._data(output.tensor), output.shape)[...] = result
-        return fitted
-
-
-def _check_input(i: int, shape: tuple[int, ...], declared: Shape) -> None:
-    if not fits(shape, declared):
-        raise ContractError(f"input {i} has shape {_text(shape)} and the engine was built for {_text(declared)}")
+            elif slot.shape != result.shape:
+                raise ContractError(
+                    f"the engine allocated output {slot.index} with shape {_text(slot.shape)} before it failed, and "
+                    f"its shape is {_text(result.shape)}; this call is lost, and the engine will not be asked again"
+                )
+            slot.view(self._data(slot.cell))[...] = result
 
 
 def _text(shape: Shape) -> str:

@@ -91,7 +91,7 @@ class SharedEngine:
             return self.executor
 
     def reject(self, error: Exception) -> None:
-        """Never ask the engine again, because it broke the contract in a way that costs memory each time."""
+        """Never ask the engine again: it broke the contract in a way that loses calls."""
         with self._lock:
             self.failure, self.executor = error, None
             self._generation = -1

@@ -14,7 +14,7 @@ import tensorflow as tf
 from tfgraft.graph import dtypes
 from tfgraft.plugins.protocol import Device
 from tfgraft.runtime import capi
-from tfgraft.runtime.call import Call
+from tfgraft.runtime.call import Call, ContractError
 from tfgraft.runtime.capi import CApiError, Construction, function_library
 from tfgraft.runtime.engines import describe
 from tfgraft.runtime.node import EXCHANGED, OP_NAME, read_metadata
@@ -47,7 +47,6 @@ class Kernel:
     """
 
     def __init__(self, process: Process, attrs: Construction, device: Device) -> None:
-        self.name = attrs.name()
         self._process = process
         self._inputs = attrs.types("InT")
         self._outputs = attrs.types("OutT")
@@ -59,6 +58,7 @@ class Kernel:
             signature = read_metadata(attrs.string("metadata"))
         except ValueError as error:
             raise KernelError(capi.INVALID_ARGUMENT, str(error)) from error
+        self.name = signature.name
         self._data = signature.inputs
         self._weights = signature.weights
         self._results = signature.outputs
@@ -159,12 +159,13 @@ class Kernel:
             )
         segment = self._shared.segment(lambda: self._segment(context, call.status))
         try:
-            fitted = call.fill(segment.run(call.all_inputs()))
-        finally:
-            call.end_weights()
-        if not fitted:
+            call.fill(segment.run(call.all_inputs()))
+        except ContractError:
             self._shared.reject(error)
             self._run = None
+            raise
+        finally:
+            call.end_weights()
 
     def _segment(self, context: int, status: int) -> Segment:
         library = function_library(self._process.api, context, status)

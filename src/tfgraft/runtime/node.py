@@ -106,21 +106,23 @@ def _add_shapes(attr: Any, infos: Sequence[TensorInfo]) -> None:
 
 
 def _write_metadata(name: str, built: BuiltEngine) -> bytes:
-    # A kernel cannot read shape lists through the C API, so the signature goes with the metadata.
+    # A kernel cannot read shape lists through the C API, so the signature goes with the metadata. The name does too:
+    # TensorFlow renames nodes when it inlines functions, and counters and messages use the name that the user knows.
     content: dict[str, Any] = {
         kind: [[i.dtype, None if i.shape is None else list(i.shape)] for i in infos]
         for kind, infos in (("inputs", built.inputs), ("outputs", built.outputs), ("weights", built.weights))
     }
     try:
-        return json.dumps({**content, "metadata": dict(built.metadata)}, sort_keys=True).encode()
+        return json.dumps({**content, "name": name, "metadata": dict(built.metadata)}, sort_keys=True).encode()
     except TypeError as error:
         raise ValueError(f"the metadata of engine node {name!r} cannot be written as JSON: {error}") from error
 
 
 @dataclass(frozen=True)
 class Signature:
-    """What the metadata attribute of an engine node says: types and shapes, and the builder's own metadata."""
+    """What an engine node's metadata says: its first name, types and shapes, and the builder's own metadata."""
 
+    name: str
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
     weights: tuple[TensorInfo, ...]
@@ -143,7 +145,7 @@ def read_metadata(text: bytes) -> Signature:
             tuple(TensorInfo(dtype, None if shape is None else tuple(shape)) for dtype, shape in content[kind])
             for kind in ("inputs", "outputs", "weights")
         )
-        return Signature(inputs, outputs, weights, content["metadata"])
+        return Signature(content["name"], inputs, outputs, weights, content["metadata"])
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"the metadata attribute is damaged: {error!r}") from error
 
