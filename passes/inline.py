@@ -88,8 +88,7 @@ def _copy(
         controls = [names[c] for c in body.graph.control_inputs(inner.name) if c in names]
         if inner.op == "Const":
             # A constant is free of control inputs, but inside a V1 loop something must bring it into the frame.
-            if in_frame:
-                controls += waits or [outer[0].node] if outer else waits
+            controls = (waits or [ref.node for ref in outer[:1]]) if in_frame else []
         elif all(ref.node in body.inputs or body.graph.node(ref.node).op == "Const" for ref in before):
             controls += waits
         attrs = Attrs.from_protos({k: inner.attrs.proto(k) for k in inner.attrs if k != "_class"})

@@ -16,8 +16,11 @@ from tfgraft.graph.one_node import OneNode
 from tfgraft.graph.ref import TensorRef
 from tfgraft.graph.view import NodeView
 from tfgraft.graph.views import tensor_infos
+from tfgraft.passes.base import PassContext
+from tfgraft.passes.grappler import Grappler
 from tfgraft.passes.infer_shapes import infer
 from tfgraft.registry.entry import Decomposition
+from tfgraft.registry.registry import Registry
 
 
 class TraceError(ValueError):
@@ -59,10 +62,12 @@ def trace(entry: Decomposition, view: NodeView, node: OneNode) -> Body:
         feeds=[TensorRef(t.op.name) for t in inputs if t.op.type == "Placeholder"],
         fetches=[TensorRef(t.op.name, t.value_index) for t in outputs],
     )
-    _drop_unused(body, {t.op.name for t in inputs})
+    # Sizes that the function computes from known shapes become constants: converters may ask for that.
+    Grappler(("constfold",)).run(body, PassContext(Registry()))
+    _drop_unused(body)
     infer(body)
     _check_shapes(what, body, view)
-    return Body(body, {t.op.name: i for i, t in enumerate(inputs)})
+    return Body(body, {t.op.name: i for i, t in enumerate(inputs) if t.op.name in body})
 
 
 def _input(i: int, slot: Any) -> Any:
@@ -105,8 +110,8 @@ def _outputs(what: str, result: Any, view: NodeView, inputs: set[str]) -> list[A
     return outputs
 
 
-def _drop_unused(body: Graph, inputs: set[str]) -> None:
-    alive = {ref.node for ref in body.fetches} | inputs
+def _drop_unused(body: Graph) -> None:
+    alive = {ref.node for ref in body.fetches} | body.fed
     pending = list(alive)
     while pending:
         for name in body.predecessors(pending.pop()):

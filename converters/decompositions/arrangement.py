@@ -84,10 +84,4 @@ def cross(a: Any, b: Any) -> Any:
     )
 
 
-@decomposition("TopK")
-def top_k(x: Any, *, k: int, sorted: bool) -> Any:
-    """The newer form of the op, which takes k as an input."""
-    return tuple(tf.math.top_k(x, k, sorted))
-
-
-DECOMPOSITIONS = (roll, l2_loss, euclidean_norm, bucketize, invert_permutation, cross, top_k)
+DECOMPOSITIONS = (roll, l2_loss, euclidean_norm, bucketize, invert_permutation, cross)
