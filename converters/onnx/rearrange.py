@@ -25,15 +25,65 @@ def _order(ctx: OnnxContext, view: NodeView) -> Perm:
     return ctx.perm_of(view, 0) or tuple(range(view.known_rank(0)))
 
 
-def _space_to_batch(ctx: OnnxContext, view: NodeView, blocks: list[int], pads: list[list[int]]) -> None:
+def _ends(view: NodeView, i: int) -> list[list[int]] | None:
+    """Return paddings or crops, (before, after) for each spatial dimension, or None if they are computed."""
+    value = view.const(i)
+    return None if value is None else [[int(n) for n in pair] for pair in value]
+
+
+def _columns(ctx: OnnxContext, view: NodeView, i: int) -> tuple[str, str]:
+    """Return computed paddings or crops: all that come before, and all that come after."""
+    pairs = ctx.cast(ctx.get(view, i), "int64")
+    before, after = (ctx.node("Gather", [pairs, ctx.const(k, "int64")], axis=1) for k in (0, 1))
+    return before, after
+
+
+def _pad(ctx: OnnxContext, view: NodeView, value: str, order: Perm, count: int, pads: list[list[int]] | None) -> str:
+    """Emit the padding of the first `count` spatial dimensions of a value held in an order."""
+    result: str
+    if pads is not None:
+        if not any(p for pair in pads for p in pair):
+            return value
+        ends = [[pads[d - 1][end] if 0 < d <= count else 0 for d in order] for end in (0, 1)]
+        result = ctx.node("Pad", [value, ctx.ints(ends[0] + ends[1])])
+        return result
+    zero, rest = ctx.ints([0]), ctx.ints([0] * (len(order) - 1 - count))
+    held = []
+    for column in _columns(ctx, view, len(view.inputs) - 1):
+        everywhere = ctx.node("Concat", [zero, column, rest], axis=0)
+        held.append(ctx.node("Gather", [everywhere, ctx.ints(order)]))
+    result = ctx.node("Pad", [value, ctx.node("Concat", held, axis=0)])
+    return result
+
+
+def _crop(ctx: OnnxContext, view: NodeView, value: str, order: Perm, count: int, crops: list[list[int]] | None) -> str:
+    """Emit the cropping of the first `count` spatial dimensions of a value held in an order."""
+    places = [order.index(d + 1) for d in range(count)]
+    if crops is not None:
+        cropped = [(k, before, after) for k, (before, after) in zip(places, crops, strict=True) if before or after]
+        if not cropped:
+            return value
+        # An end counted from the back cannot be zero: none is a number above any size.
+        starts = ctx.ints([before for _, before, _ in cropped])
+        ends = ctx.ints([-after if after else 2**62 for _, _, after in cropped])
+        axes = ctx.ints([k for k, _, _ in cropped])
+    else:
+        starts, after = _columns(ctx, view, len(view.inputs) - 1)
+        sizes = ctx.node("Gather", [ctx.node("Shape", [value]), ctx.ints(places)])
+        ends, axes = ctx.node("Sub", [sizes, after]), ctx.ints(places)
+    result: str = ctx.node("Slice", [value, starts, ends, axes])
+    return result
+
+
+def _space_to_batch(ctx: OnnxContext, view: NodeView, blocks: list[int], pads: list[list[int]] | None) -> None:
     order, shape = _order(ctx, view), view.shape(0) or ()
     value = ctx.get(view, 0, order)
     # In the held order: the block of each spatial dimension (TensorFlow's dimensions 1, 2, ...) or None.
     block = {d: blocks[d - 1] for d in order if 0 < d <= len(blocks)}
-    if any(p for pair in pads for p in pair):
-        ends = [[pads[d - 1][end] if d in block else 0 for d in order] for end in (0, 1)]
-        value = ctx.node("Pad", [value, ctx.ints(ends[0] + ends[1])])
-    sizes = {d: shape[d] + sum(pads[d - 1]) if d in block and shape[d] >= 0 else shape[d] for d in order}
+    value = _pad(ctx, view, value, order, len(blocks), pads)
+    sizes = {d: shape[d] for d in order}
+    for d in block:
+        sizes[d] = -1 if pads is None or shape[d] < 0 else shape[d] + sum(pads[d - 1])
     split: list[Dim] = []
     where: dict[int, int] = {}
     inner: dict[int, int] = {}
@@ -59,7 +109,7 @@ def _space_to_batch(ctx: OnnxContext, view: NodeView, blocks: list[int], pads: l
     ctx.set(view, 0, reshape(ctx, moved, [batch, *(dims[d] for d in rest)]), (0, *rest))
 
 
-def _batch_to_space(ctx: OnnxContext, view: NodeView, blocks: list[int], crops: list[list[int]]) -> None:
+def _batch_to_space(ctx: OnnxContext, view: NodeView, blocks: list[int], crops: list[list[int]] | None) -> None:
     order, shape = _order(ctx, view), view.shape(0) or ()
     value = ctx.get(view, 0, order)
     block = {d: blocks[d - 1] for d in order if 0 < d <= len(blocks)}
@@ -84,40 +134,36 @@ def _batch_to_space(ctx: OnnxContext, view: NodeView, blocks: list[int], crops: 
             perm.append(where[0] - len(blocks) + d - 1)
             merged[-1] = scaled(ctx, dims[d], "Mul", block[d])
     value = reshape(ctx, ctx.transpose(reshape(ctx, value, split), perm), merged)
-    cropped = [(k + 1, *crops[d - 1]) for k, d in enumerate(rest) if d in block and any(crops[d - 1])]
-    if cropped:
-        # An end counted from the back cannot be zero: none is a number above any size.
-        starts, ends = [c[1] for c in cropped], [-c[2] if c[2] else 2**62 for c in cropped]
-        value = ctx.node("Slice", [value, ctx.ints(starts), ctx.ints(ends), ctx.ints([c[0] for c in cropped])])
+    value = _crop(ctx, view, value, (0, *rest), len(blocks), crops)
     ctx.set(view, 0, value, (0, *rest))
 
 
-_ND = OpSpec(dtypes=_PAD_TYPES, input_dtypes={1: _INDEX, 2: _INDEX}, known_ranks=(0,), constants=(1, 2))
-_2D = OpSpec(dtypes=_PAD_TYPES, input_dtypes={1: _INDEX}, ranks={0: (4,)}, constants=(1,))
+_ND = OpSpec(dtypes=_PAD_TYPES, input_dtypes={1: _INDEX, 2: _INDEX}, known_ranks=(0,), constants=(1,))
+_2D = OpSpec(dtypes=_PAD_TYPES, input_dtypes={1: _INDEX}, ranks={0: (4,)})
 
 
 @converter("SpaceToBatchND", engine="onnx", spec=_ND)
 def space_to_batch_nd(ctx: OnnxContext, view: NodeView) -> None:
-    """TF SpaceToBatchND (constant blocks and paddings) -> Pad, Reshape, Transpose, Reshape."""
-    _space_to_batch(ctx, view, view.known_const(1).tolist(), view.known_const(2).tolist())
+    """TF SpaceToBatchND (constant blocks) -> Pad, Reshape, Transpose, Reshape."""
+    _space_to_batch(ctx, view, view.known_const(1).tolist(), _ends(view, 2))
 
 
 @converter("BatchToSpaceND", engine="onnx", spec=_ND)
 def batch_to_space_nd(ctx: OnnxContext, view: NodeView) -> None:
-    """TF BatchToSpaceND (constant blocks and crops) -> Reshape, Transpose, Reshape, Slice."""
-    _batch_to_space(ctx, view, view.known_const(1).tolist(), view.known_const(2).tolist())
+    """TF BatchToSpaceND (constant blocks) -> Reshape, Transpose, Reshape, Slice."""
+    _batch_to_space(ctx, view, view.known_const(1).tolist(), _ends(view, 2))
 
 
 @converter("SpaceToBatch", engine="onnx", spec=_2D)
 def space_to_batch(ctx: OnnxContext, view: NodeView) -> None:
-    """TF SpaceToBatch (constant paddings) -> as SpaceToBatchND with equal blocks."""
-    _space_to_batch(ctx, view, [view.attr("block_size")] * 2, view.known_const(1).tolist())
+    """TF SpaceToBatch -> as SpaceToBatchND with equal blocks."""
+    _space_to_batch(ctx, view, [view.attr("block_size")] * 2, _ends(view, 1))
 
 
 @converter("BatchToSpace", engine="onnx", spec=_2D)
 def batch_to_space(ctx: OnnxContext, view: NodeView) -> None:
-    """TF BatchToSpace (constant crops) -> as BatchToSpaceND with equal blocks."""
-    _batch_to_space(ctx, view, [view.attr("block_size")] * 2, view.known_const(1).tolist())
+    """TF BatchToSpace -> as BatchToSpaceND with equal blocks."""
+    _batch_to_space(ctx, view, [view.attr("block_size")] * 2, _ends(view, 1))
 
 
 @converter(

@@ -61,6 +61,25 @@ def _reverse(case: str, x: Any, lengths: Any, time: int, batch: int, **more: Any
 
 
 _ZERO = [[0, 0], [0, 0]]
+_ND = ("SpaceToBatchND", "BatchToSpaceND")
+_FED: dict[str, Any] = {
+    "SpaceToBatchND": (_n(1, 4, 6, 3), np.array([[1, 1], [0, 3]])),
+    "BatchToSpaceND": (_n(12, 3, 2, 3), np.array([[1, 2], [0, 0]])),
+    "SpaceToBatch": (_n(1, 4, 6, 3), np.array([[1, 1], [0, 2]], "int32")),
+    "BatchToSpace": (_n(8, 4, 6, 3), np.array([[1, 1], [0, 2]], "int32")),
+}
+
+
+def _fed(op: str) -> Any:
+    ends = "crops" if op.startswith("Batch") else "paddings"
+    block: dict[str, Any] = {"block_shape": [2, 3]} if op.endswith("ND") else {"block_size": 2}
+    return lambda v, e: getattr(_RAW, op)(input=v, **{ends: e}, **block)
+
+
+def _held_fed(v: Any, ends: Any) -> Any:
+    y = _RAW.SpaceToBatchND(input=tf.nn.conv2d(v, _K, 1, "SAME"), block_shape=[2, 3], paddings=ends)
+    return tf.nn.relu(_RAW.BatchToSpaceND(input=tf.nn.relu(y), block_shape=[2, 3], crops=ends))
+
 
 CASES = [
     _depth("DepthToSpace", "two", _n(2, 3, 5, 8), 2, dynamic=True),
@@ -103,11 +122,13 @@ CASES = [
         [_n(8, 4, 6, 3)],
         dynamic=True,
     ),
+    *(OpCase("fed-ends", op, _fed(op), [*_FED[op]], dynamic=d) for op in _FED for d in (False, True)),
+    *(OpCase("held-fed-ends", op, _held_fed, [_n(1, 4, 6, 8), np.array([[1, 1], [0, 3]])]) for op in _ND),
     OpCase(
-        "fed-pads",
+        "fed-block",
         "SpaceToBatchND",
-        lambda v, p: _RAW.SpaceToBatchND(input=v, block_shape=[2, 3], paddings=p),
-        [_n(1, 4, 6, 3), np.array(_ZERO)],
+        lambda v, b: _RAW.SpaceToBatchND(input=v, block_shape=b, paddings=_ZERO),
+        [_n(1, 4, 6, 3), np.array([2, 3])],
         refusal="not-constant",
     ),
     _reverse("time-major", _n(5, 3, 2), [1, 5, 3], 0, 1, dynamic=True),
