@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
 from tensorflow.python.grappler import tf_optimizer
 
+from tfgraft.graph import dtypes
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.graphdef import node_from_def, node_to_def, to_graph_def
 from tfgraft.graph.ref import TensorRef, control_source
 from tfgraft.passes.base import PassContext, PassResult
+from tfgraft.passes.free_constants import free_constants
 
 NAMES = (
     "arithmetic",
@@ -56,8 +58,14 @@ class Grappler:
         """Optimize; a graph that Grappler refuses stays as it was, and a diagnostic says so."""
         if not graph.fetches:
             return PassResult(summary="no fetches: nothing to optimize for")
+        fed = [name for name in sorted(graph.fed) if not graph.node(name).op.startswith("Placeholder")]
         meta = meta_graph_pb2.MetaGraphDef(graph_def=to_graph_def(graph))
         fetches = dict.fromkeys([str(ref) for ref in graph.fetches] + sorted(graph.keep))
+        for name in fed:
+            if len(graph.library.opdefs.output_types(graph.node(name)) or ()) != 1:
+                return PassResult(summary=f"{name} is fed and has several outputs: not optimized")
+            fetches.update(dict.fromkeys(str(ref) for ref in graph.inputs(name)))
+        _as_placeholders(graph, meta.graph_def, fed)
         meta.collection_def["train_op"].node_list.value.extend(fetches)
         config = config_pb2.ConfigProto()
         rewrite = config.graph_options.rewrite_options
@@ -70,9 +78,26 @@ class Grappler:
         except Exception as error:  # what Grappler cannot read, TensorFlow may still run
             ctx.say(self.name, "warning", "grappler", f"Grappler refused the graph, which stays as it was: {error}")
             return PassResult(summary="refused")
+        given = {node_def.name: node_def for node_def in to_graph_def(graph).node} if fed else {}
+        for node_def in optimized.node:
+            if node_def.name in fed:
+                node_def.CopyFrom(given[node_def.name])
         before = len(graph)
         changed = assign(graph, optimized)
+        free_constants(graph)
         return PassResult(changed, f"{before} -> {len(graph)} nodes")
+
+
+def _as_placeholders(graph: Graph, graph_def: Any, fed: Sequence[str]) -> None:
+    """Show Grappler fed nodes as what they are: it would fold a fed constant into what reads it."""
+    for node_def in graph_def.node:
+        if node_def.name in fed:
+            types = graph.library.opdefs.output_types(graph.node(node_def.name)) or ()
+            del node_def.input[:]
+            node_def.op = "Placeholder"
+            node_def.attr.clear()
+            node_def.attr["dtype"].type = dtypes.enum_of(types[0])
+            node_def.attr["shape"].shape.unknown_rank = True
 
 
 def assign(graph: Graph, graph_def: Any) -> bool:

@@ -7,11 +7,12 @@ from typing import ClassVar
 
 from tfgraft.graph.graph import Graph
 from tfgraft.passes.base import PassContext, PassResult
+from tfgraft.passes.free_constants import free_constants
 
 
 @dataclass(frozen=True)
 class Prune:
-    """Removes nodes that neither fetches nor keep-nodes reach backwards.
+    """Removes nodes that neither fetches nor keep-nodes reach backwards, and control inputs that constants do not need.
 
     In a function's body the stateful nodes stay too: a function runs them even if nothing reads their outputs.
     """
@@ -20,16 +21,18 @@ class Prune:
 
     def run(self, graph: Graph, ctx: PassContext) -> PassResult:
         """Prune the main graph and the bodies of the functions it calls."""
-        removed = 0
+        removed, changed = 0, False
         for one in ctx.graphs(graph):
+            freed = free_constants(one)
             dead = _dead(one)
             with one.edit() as edit:
                 for name in dead:
                     edit.remove(name)
-            if edit.changed and one.name:
+            if (edit.changed or freed) and one.name:
                 one.library.write_back(one)
             removed += len(dead)
-        return PassResult(removed > 0, f"removed {removed} nodes")
+            changed = changed or freed or edit.changed
+        return PassResult(changed, f"removed {removed} nodes")
 
 
 def _dead(graph: Graph) -> list[str]:
