@@ -81,7 +81,10 @@ class PassContext:
 
 @dataclass(frozen=True)
 class PassResult:
-    """What a pass did: whether it changed the graph (read off the edit log), and a line about it."""
+    """What a pass did: whether it changed the graph, and a line about it.
+
+    A pipeline sets `changed` where it sees an edit, whatever the pass said.
+    """
 
     changed: bool = False
     summary: str = ""

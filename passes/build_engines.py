@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -59,6 +59,7 @@ class BuildEngines:
         for i, cluster in enumerate(clusters):
             ctx.progress(f"{self.name} {cluster.id}: {cluster.size} ops", i, len(clusters))
             built.extend(self._build(graphs[cluster.function], cluster, builder, ctx))
+        built = self._largest(graphs, built)
         built = [_renumber(one, f"engine_{i}") for i, one in enumerate(built)]
         for one in built:
             where = graphs[one.cluster.function]
@@ -73,16 +74,16 @@ class BuildEngines:
         waiting, built, failures = [cluster], [], 0
         while waiting:
             current = waiting.pop(0)
-            try:
-                engine = builder.build(current, context)
+            engine = _try(builder, current, context)
+            if isinstance(engine, BuiltEngine):
                 weights = (const_value(graph.node(ref.node)) for ref in current.weights)  # one at a time
                 built.append(Built(current, engine, fingerprint(engine, weights)))
                 continue
-            except BuildError as error:
-                culprit = error
+            culprit = engine
             failures += 1
-            name = culprit.node or _bisect(graph, current, builder, context)
             members = [n for n in current.nodes if graph.facts.get(CLUSTER, n) == cluster.id]
+            # A builder may name a constant, or a node of its own: then it says no more than that the build failed.
+            name = culprit.node if culprit.node in members else _bisect(graph, current, builder, context)
             if failures > _ATTEMPTS or name not in members:
                 self._give_up(graph, members, culprit, ctx)
                 continue
@@ -90,6 +91,21 @@ class BuildEngines:
             rest = [n for n in members if n != name]
             waiting.extend(self._form(graph, cluster, rest))
         return built
+
+    def _largest(self, graphs: Mapping[str, Graph], built: list[Built]) -> list[Built]:
+        """Keep `maximum_engines`: a cluster that failed may have become several."""
+        limit = self.forming.maximum_engines
+        if limit is None or len(built) <= limit:
+            return built
+        keep = sorted(range(len(built)), key=lambda i: (-built[i].cluster.size, i))[:limit]
+        for i, one in enumerate(built):
+            if i not in keep:
+                graph = graphs[one.cluster.function]
+                members = [name for name in one.cluster.nodes if graph.node(name).op != "Const"]
+                reason = f"Its cluster has {one.cluster.size} ops; maximum_engines={limit} keeps the larger ones."
+                graph.facts.update(LEFT_OUT, dict.fromkeys(members, reason))
+                graph.facts.update(CLUSTER, dict.fromkeys(members, ""))
+        return [one for i, one in enumerate(built) if i in keep]
 
     def _form(self, graph: Graph, cluster: Cluster, nodes: Sequence[str]) -> list[Cluster]:
         groups = self.forming.groups(graph, nodes)
@@ -117,17 +133,23 @@ def _bisect(graph: Graph, cluster: Cluster, builder: EngineBuilder, context: Bui
     members = [n for n in cluster.nodes if graph.facts.get(CLUSTER, n)]
 
     def fails(count: int) -> bool:
-        try:
-            builder.build(make_cluster(graph, members[:count], cluster.id, cluster.engine), context)
-        except BuildError:
-            return True
-        return False
+        prefix = make_cluster(graph, members[:count], cluster.id, cluster.engine)
+        return isinstance(_try(builder, prefix, context), BuildError)
 
     low, high = 0, len(members)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if fails(middle) else (middle, high)
     return members[high - 1] if members else ""
+
+
+def _try(builder: EngineBuilder, cluster: Cluster, context: BuildContext) -> BuiltEngine | BuildError:
+    try:
+        return builder.build(cluster, context)
+    except BuildError as error:
+        return error
+    except Exception as error:  # a plugin may fail in any way; what it cannot build stays native
+        return BuildError(f"engine {cluster.engine} failed to build: {type(error).__name__}: {error}")
 
 
 def _renumber(built: Built, id: str) -> Built:

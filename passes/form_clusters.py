@@ -47,6 +47,12 @@ class FormClusters:
             value = getattr(self, option)
             if value is not None and value < least:
                 raise ValueError(f"{option} must be at least {least}, not {value}")
+        most = self.maximum_segment_size
+        if most is not None and most < self.minimum_segment_size:
+            raise ValueError(
+                f"maximum_segment_size is {most}, less than minimum_segment_size, {self.minimum_segment_size}: "
+                "no cluster could be both"
+            )
 
     def run(self, graph: Graph, ctx: PassContext) -> PassResult:
         """Form clusters; the graph is not changed."""

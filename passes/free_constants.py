@@ -16,7 +16,7 @@ from tfgraft.passes.contexts import contexts
 
 @dataclass(frozen=True)
 class FreeConstants:
-    """Drops a constant's control input where all that reads the constant comes after that node anyway.
+    """Drops a constant's control input where nothing with effects is behind it, or all readers wait for it anyway.
 
     Constants in TensorFlow 1 branches and loops keep theirs: there, a control edge says where the constant belongs.
     """
@@ -30,21 +30,32 @@ class FreeConstants:
             waiting = [node.name for node in one if node.op == "Const" and one.control_inputs(node.name)]
             if not waiting:
                 continue
-            where = contexts(one, one.topological())
+            order = one.topological()
+            where = contexts(one, order)
+            effects = _effects(one, order)
             pinned = one.fed | one.keep | {ref.node for ref in one.fetches}
             with one.edit() as edit:
                 for name in waiting:
                     if name not in pinned and name not in where:
-                        edit.set_inputs(name, (), _needed(one, name))
+                        edit.set_inputs(name, (), _needed(one, name, effects))
             if edit.changed and one.name:
                 one.library.write_back(one)
             freed += len(edit.log)
         return PassResult(freed > 0, f"freed {freed} constants")
 
 
-def _needed(graph: Graph, name: str) -> list[str]:
-    readers = list(graph.successors(name))
-    sources = graph.control_inputs(name)
-    if not readers:
-        return list(sources)
-    return [s for s in sources if not all(s in graph.predecessors(reader) for reader in readers)]
+def _effects(graph: Graph, order: list[str]) -> set[str]:
+    """Return the nodes that have effects or come after one that has: waiting for them may be there to run that one."""
+    found: set[str] = set()
+    for name in order:
+        op = graph.node(name).op
+        if op != "Placeholder" and (
+            graph.library.opdefs.is_stateful(op) or any(p in found for p in graph.predecessors(name))
+        ):
+            found.add(name)
+    return found
+
+
+def _needed(graph: Graph, name: str, effects: set[str]) -> list[str]:
+    readers = [set(graph.predecessors(reader)) for reader in graph.successors(name)]
+    return [s for s in graph.control_inputs(name) if s in effects and not (readers and all(s in r for r in readers))]

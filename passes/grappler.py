@@ -14,7 +14,6 @@ from tfgraft.graph.graph import Graph
 from tfgraft.graph.graphdef import node_from_def, node_to_def, to_graph_def
 from tfgraft.graph.ref import TensorRef, control_source
 from tfgraft.passes.base import PassContext, PassResult
-from tfgraft.passes.free_constants import free_constants
 
 NAMES = (
     "arithmetic",
@@ -84,7 +83,6 @@ class Grappler:
                 node_def.CopyFrom(given[node_def.name])
         before = len(graph)
         changed = assign(graph, optimized)
-        free_constants(graph)
         return PassResult(changed, f"{before} -> {len(graph)} nodes")
 
 

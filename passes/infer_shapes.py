@@ -23,6 +23,8 @@ from tfgraft.passes.base import PassContext, PassResult
 
 _LARGE = 1024
 """Constants above this many bytes are shown to Grappler without their values, which say nothing about shapes."""
+_NO_SCALARS = 21
+"""Up to this version of graphs a Placeholder of shape [] is one of any shape."""
 _STAND_IN = "FakeParam"
 """What Grappler is shown for inputs: it takes a Placeholder for something that may be fed in any shape."""
 
@@ -49,12 +51,7 @@ class InferShapes:
             if current.name in seen:
                 continue
             seen.add(current.name)
-            try:
-                infer(current, arguments.get(current.name))
-            except Exception as error:  # Grappler refuses graphs that TensorFlow runs; types alone still serve
-                ctx.say(
-                    self.name, "warning", "shapes", f"Grappler could not infer shapes: {error}", function=current.name
-                )
+            self._infer(current, arguments.get(current.name), ctx)
             done += 1
             for name, calls in _calls(current, graphs).items():
                 for call in calls:
@@ -64,8 +61,15 @@ class InferShapes:
                     pending.append(name)
         for name, body in graphs.items():  # recursion, or callers that could not be read
             if name not in seen:
-                infer(body, None)
+                self._infer(body, None, ctx)
         return PassResult(summary=f"shapes of {sum(len(g) for g in graphs.values())} nodes in {len(graphs)} graphs")
+
+    def _infer(self, graph: Graph, arguments: list[Shape] | None, ctx: PassContext) -> None:
+        try:
+            infer(graph, arguments)
+        except Exception as error:  # Grappler refuses graphs that TensorFlow runs; types alone still serve
+            message = f"Grappler could not infer shapes: {error}"
+            ctx.say(self.name, "warning", "shapes", message, function=graph.name)
 
 
 def infer(graph: Graph, arguments: list[Shape] | None = None) -> None:
@@ -91,7 +95,8 @@ def infer(graph: Graph, arguments: list[Shape] | None = None) -> None:
             given = TensorInfo(node.dtype("T"), arguments[position] if arguments else None)
             position += 1
         elif node.op == "Placeholder":
-            given = TensorInfo(node.dtype("dtype"), node.attrs.get("shape"))
+            shape = node.attrs.get("shape")
+            given = TensorInfo(node.dtype("dtype"), None if shape == () and versions.producer <= _NO_SCALARS else shape)
         if given is not None:
             stand_in = graph_def.node.add(name=node.name, op=_STAND_IN)
             stand_in.attr["dtype"].type = dtypes.enum_of(given.dtype)

@@ -1,10 +1,10 @@
 """Join: merge neighbouring groups where their union is convex and the contracted graph stays acyclic.
 
 The groups and the other nodes are the units of a contracted graph, kept in a topological order. Two groups with an edge
-between them may be joined if no other path leads from the first to the second. Such a path can only run through units that
-lie between the two in the order, so the search is local; after a join the units between are put in order again, those
-that lead to the second group first (the reordering of Pearce and Kelly, "A dynamic topological sort algorithm for
-directed acyclic graphs", 2006).
+between them may be joined if no other path leads from the first to the second. Such a path can only run through units
+that lie between the two in the order, so the search is local; after a join the units between are put in order again,
+those that lead to the second group first (the reordering of Pearce and Kelly, "A dynamic topological sort algorithm
+for directed acyclic graphs", 2006).
 """
 
 from __future__ import annotations

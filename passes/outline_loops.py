@@ -13,7 +13,6 @@ from typing import ClassVar
 
 from tfgraft.graph.attrs import Attrs, DType, FunctionRef
 from tfgraft.graph.dtypes import PLAIN
-from tfgraft.graph.functions import OUTLINED
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.node import Node
 from tfgraft.graph.ref import TensorRef
@@ -56,7 +55,6 @@ class OutlineLoops:
         cluster = _as_cluster(graph, region)
         name = graph.library.unique_name("TfGraft_loop")
         function = segment_function(graph, cluster, name)
-        function.attr[OUTLINED].b = True
         graph.library.add(function)
         call = _call(graph, cluster, name, loop)
         infos = tuple(tensor_info(graph, ref) for ref in cluster.outputs)

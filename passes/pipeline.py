@@ -81,7 +81,10 @@ class Pipeline:
                 try:
                     for instrument in self.instruments:
                         instrument.before(step, graph, ctx)
+                    revision = graph.library.revision
                     result = step.run(graph, ctx)
+                    if graph.library.revision != revision:  # whatever the pass says
+                        result = replace(result, changed=True)
                     for instrument in self.instruments:
                         instrument.after(step, graph, ctx, result)
                 except PassError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ from tfgraft.graph.graph import Graph
 from tfgraft.graph.graphdef import node_from_def
 from tfgraft.graph.node import Node
 from tfgraft.graph.ref import TensorRef
-from tfgraft.graph.views import TENSORS, tensor_info
+from tfgraft.graph.views import TENSORS, const_source, tensor_info
 from tfgraft.passes.base import PassContext, PassResult
 from tfgraft.passes.build_engines import Built
 from tfgraft.passes.prune import Prune
@@ -68,8 +68,7 @@ def _replace(graph: Graph, built: Sequence[Built], strict: bool) -> dict[str, st
         for each, engine in zip(built, engines, strict=True):
             cluster = each.cluster
             reads = [moved.get(ref, ref) for ref in (*cluster.inputs, *cluster.weights)]
-            controls = (c for name in cluster.nodes if name in home for c in graph.control_inputs(name))
-            waits = dict.fromkeys(home.get(c, c) for c in controls if c not in cluster.nodes)
+            waits = dict.fromkeys(home.get(c, c) for c in _controls(graph, cluster) if c not in cluster.nodes)
             waits.pop(engine.name, None)
             edit.add(engine, reads, waits)
         for name in dict.fromkeys(target for member in home for target in graph.successors(member)):
@@ -88,6 +87,18 @@ def _replace(graph: Graph, built: Sequence[Built], strict: bool) -> dict[str, st
         }
     graph.facts.update(TENSORS, infos)
     return {each.cluster.id: engine.name for each, engine in zip(built, engines, strict=True)}
+
+
+def _controls(graph: Graph, cluster: Cluster) -> Iterator[str]:
+    """Yield what the nodes of a cluster wait for, and the constants that it takes along."""
+    for name in cluster.nodes:
+        yield from graph.control_inputs(name)
+        for ref in graph.inputs(name):
+            if const_source(graph, ref) is not None:
+                source = ref.node
+                while graph.node(source).op != "Const":
+                    yield from graph.control_inputs(source)
+                    source = graph.inputs(source)[0].node
 
 
 def _engine(graph: Graph, built: Built, strict: bool) -> Node:

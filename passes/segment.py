@@ -7,6 +7,7 @@ from typing import Any
 from tensorflow.core.framework import function_pb2
 
 from tfgraft.graph import dtypes
+from tfgraft.graph.functions import OUTLINED
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.graphdef import node_to_def
 from tfgraft.graph.ref import TensorRef
@@ -21,6 +22,7 @@ def segment_function(graph: Graph, cluster: Cluster, name: str) -> Any:
     """
     function = function_pb2.FunctionDef()
     function.signature.name = name
+    function.attr[OUTLINED].b = True
     inside = set(cluster.nodes)
     arguments: dict[TensorRef, str] = {}
     for i, ref in enumerate((*cluster.inputs, *cluster.weights)):
@@ -49,6 +51,8 @@ def segment_function(graph: Graph, cluster: Cluster, name: str) -> Any:
     for node_name in cluster.nodes:
         node_def = node_to_def(graph.node(node_name))
         node_def.ClearField("experimental_debug_info")
+        if "_class" in node_def.attr:  # whom it names may be outside
+            del node_def.attr["_class"]
         node_def.input.extend(text(ref) for ref in graph.inputs(node_name))
         node_def.input.extend(f"^{c}" for c in graph.control_inputs(node_name) if c in inside)
         function.node_def.append(node_def)

@@ -77,21 +77,31 @@ class TagSupport:
         sets = converter_sets(ctx.registry, ctx.engine)
         counts = {"candidate": 0, "native": 0, "constant": 0}
         graphs = ctx.graphs(graph)
+        unused = dict.fromkeys(self.denylist)
         total, done = sum(len(g) for g in graphs), 0
         for one in graphs:
             for node in one:
-                tag = self._denied(node) or _tag(one, node, ctx.registry, sets)
+                entry = self._denied(node)
+                if entry is not None:
+                    unused.pop(entry, None)
+                    tag = native("denylist", f"The denylist names it ({entry!r}).", entry)
+                else:
+                    tag = _tag(one, node, ctx.registry, sets)
                 one.facts.set(TAG, node.name, tag)
                 counts[tag.role] += 1
                 done += 1
                 if done % 2000 == 0:
                     ctx.progress(self.name, done, total)
+        for entry in unused:
+            ctx.say(self.name, "warning", "denylist", f"The denylist's entry {entry!r} matches no operation.")
         return PassResult(summary=", ".join(f"{count} {role}" for role, count in counts.items()))
 
-    def _denied(self, node: Node) -> Tag | None:
+    def _denied(self, node: Node) -> str | None:
+        if node.op == "Const":
+            return None
         for entry in self.denylist:
             if entry in (node.op, node.name) or fnmatchcase(node.name, entry):
-                return native("denylist", f"The denylist names it ({entry!r}).", entry)
+                return entry
         return None
 
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import networkx as nx
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tensorflow.core.framework import graph_pb2
 
+from tests.graph.models import colocated
 from tests.passes.dags import Dag, dags
 from tfgraft.graph.attrs import Attrs
 from tfgraft.graph.edit import Change, EditError, GraphEdit
@@ -41,11 +43,16 @@ def state(graph: Graph) -> tuple[bytes, Any]:
 
 def test_an_error_in_the_block_leaves_the_graph_as_it_was(graph: Graph) -> None:
     before = state(graph)
-    with pytest.raises(RuntimeError, match="stop"), graph.edit() as edit:
-        edit.add(Node("new", "Opaque"), [Ref("a")])
-        edit.rewire(Ref("a"), Ref("new"))
-        edit.remove("c")
-        raise RuntimeError("stop")
+
+    def fail() -> None:
+        with graph.edit() as edit:
+            edit.add(Node("new", "Opaque"), [Ref("a")])
+            edit.rewire(Ref("a"), Ref("new"))
+            edit.remove("c")
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        fail()
     assert state(graph) == before
 
 
@@ -72,9 +79,14 @@ def test_an_error_in_the_block_leaves_the_graph_as_it_was(graph: Graph) -> None:
 )
 def test_an_edit_that_would_break_the_graph_is_refused_whole(graph: Graph, change: Any, message: str) -> None:
     before = state(graph)
-    with pytest.raises(EditError, match=message), graph.edit() as edit:
-        edit.add(Node("first", "Opaque"), [Ref("x")])
-        change(edit)
+
+    def fail() -> None:
+        with graph.edit() as edit:
+            edit.add(Node("first", "Opaque"), [Ref("x")])
+            change(edit)
+
+    with pytest.raises(EditError, match=message):
+        fail()
     assert state(graph) == before
     assert "first" not in graph
 
@@ -294,3 +306,32 @@ def _random_change(
     elif kind == "input" and model[one][0]:
         edit.set_input(one, 0, new)
         model[one][0][0] = new
+
+
+def test_who_was_to_be_placed_with_a_removed_node_no_longer_is() -> None:
+    attrs = Attrs({"_class": (b"loc:@a", b"loc:@b", b"other")})
+    graph = make(("a", []), ("b", []))
+    with graph.edit() as edit:
+        edit.add(Node("c", "Opaque", attrs=attrs))
+        edit.add(Node("d", "Opaque", attrs=Attrs({"_class": (b"loc:@a",)})))
+    with graph.edit() as edit:
+        edit.remove("a")
+    assert graph.node("c").attrs["_class"] == (b"loc:@b", b"other")
+    assert "_class" not in graph.node("d").attrs
+    again = from_graph_def(to_graph_def(graph))
+    with again.edit() as edit:
+        edit.remove("b")
+    assert again.node("c").attrs["_class"] == (b"other",)
+
+
+def test_a_graph_whose_colocated_nodes_were_pruned_can_be_imported() -> None:
+    graph = from_graph_def(colocated())
+    assert graph.node("w").attrs["_class"]
+    with graph.edit() as edit:
+        edit.add(Node("one", "Placeholder", attrs=Attrs({"dtype": graph.node("w").attrs["T"]})))
+        edit.set_inputs("w", [Ref("one")], [])
+        for node in graph:
+            if node.name not in ("w", "out"):
+                edit.remove(node.name)
+    with tf.Graph().as_default():
+        tf.graph_util.import_graph_def(to_graph_def(graph), name="")

@@ -16,7 +16,7 @@ from tfgraft.graph.graphdef import from_graph_def
 
 @dataclass(frozen=True)
 class Dag:
-    """A random graph: node names in the order of the GraphDef, edges (from, to, control?), and colours of candidates."""
+    """A random graph: names in the order of the GraphDef, edges (from, to, control?), and colours of candidates."""
 
     names: tuple[str, ...]
     edges: tuple[tuple[str, str, bool], ...]

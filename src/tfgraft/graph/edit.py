@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from tfgraft.graph.graph import Graph
-from tfgraft.graph.node import Node
+from tfgraft.graph.node import Node, colocated_with, without_colocation
 from tfgraft.graph.ref import TensorRef
 
 
@@ -180,6 +180,12 @@ class GraphEdit:
         for name, node in self._set.items():
             graph._nodes[name] = node
             graph._g.add_node(name)
+            for target in colocated_with(node):
+                graph._colocated.setdefault(target, {})[name] = None
+        for name in gone:
+            for other in graph._colocated.pop(name, ()):
+                if other in graph._nodes:
+                    graph._nodes[other] = without_colocation(graph._nodes[other], name)
         for name, inputs in self._inputs.items():
             graph._g.remove_edges_from(list(graph._g.in_edges(name, keys=True)))
             for slot, ref in enumerate(inputs):
@@ -187,3 +193,4 @@ class GraphEdit:
             for i, source in enumerate(self._controls[name]):
                 graph._g.add_edge(source, name, key=-1 - i)
         graph.fetches = self._fetches
+        graph.library.revision += self.changed

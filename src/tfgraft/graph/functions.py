@@ -29,6 +29,7 @@ class FunctionLibrary:
         self._functions: dict[str, Any] = {f.signature.name: f for f in self._proto.function}
         self._bodies: dict[str, Graph | None] = {}
         self.opdefs = OpDefs(self._functions)
+        self.revision = 0  # grows with every change of a function, and of any graph with this library
 
     def __contains__(self, name: object) -> bool:
         return name in self._functions
@@ -46,6 +47,7 @@ class FunctionLibrary:
     def add(self, function: Any) -> None:
         """Add a `FunctionDef`, or replace the one of that name."""
         name = function.signature.name
+        self.revision += 1
         self._bodies.pop(name, None)
         if name in self._functions:
             self._functions[name].CopyFrom(function)
@@ -55,6 +57,7 @@ class FunctionLibrary:
 
     def remove(self, name: str) -> None:
         """Remove a function that nothing calls."""
+        self.revision += 1
         del self._proto.function[next(i for i, f in enumerate(self._proto.function) if f.signature.name == name)]
         # Deleting moves the messages behind it.
         self._functions.clear()

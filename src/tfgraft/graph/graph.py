@@ -58,6 +58,7 @@ class Graph:
         self.extra = b""
         self._g: Any = nx.MultiDiGraph()  # the stubs of networkx know string keys only
         self._nodes: dict[str, Node] = {}
+        self._colocated: dict[str, dict[str, None]] = {}  # who wants to be placed with a node
 
     @property
     def view(self) -> nx.MultiDiGraph[str]:

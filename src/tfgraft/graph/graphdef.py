@@ -10,7 +10,7 @@ from tensorflow.core.framework import graph_pb2, node_def_pb2
 from tfgraft.graph.attrs import Attrs
 from tfgraft.graph.functions import FunctionLibrary
 from tfgraft.graph.graph import Graph
-from tfgraft.graph.node import Node
+from tfgraft.graph.node import Node, colocated_with
 from tfgraft.graph.ref import TensorRef, control_source
 
 
@@ -51,6 +51,8 @@ def add_node_defs(graph: Graph, nodes: Sequence[tuple[Node, Sequence[TensorRef],
         if node.name in graph._nodes:
             raise GraphDefError(f"there are two nodes named {node.name!r}")
         graph._nodes[node.name] = node
+        for target in colocated_with(node):
+            graph._colocated.setdefault(target, {})[node.name] = None
     graph._g.add_nodes_from(graph._nodes)
     add_edge = graph._g.add_edge
     for node, inputs, controls in nodes:

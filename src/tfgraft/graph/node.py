@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tfgraft.graph.attrs import Attrs, DType
@@ -35,3 +35,19 @@ class Node:
         """Return a bytes attribute as text."""
         value: Any = self.attrs.get(attr)
         return value.decode(errors="replace") if isinstance(value, bytes) else default
+
+
+_COLOCATION = b"loc:@"
+
+
+def colocated_with(node: Node) -> list[str]:
+    """Return the nodes that a node wants to be placed with (its attribute `_class`)."""
+    if "_class" not in node.attrs:
+        return []
+    return [v[len(_COLOCATION) :].decode() for v in node.attrs["_class"] if v.startswith(_COLOCATION)]
+
+
+def without_colocation(node: Node, gone: str) -> Node:
+    """Return a node that no longer wants to be placed with `gone`: TensorFlow refuses to import a graph without it."""
+    left = tuple(v for v in node.attrs.get("_class", ()) if v != _COLOCATION + gone.encode())
+    return replace(node, attrs=node.attrs.replace(_class=left or None))

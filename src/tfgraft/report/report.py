@@ -138,7 +138,7 @@ class Report:
             hint = f"; near it are {', '.join(near)}" if near else ""
             raise KeyError(f"there is no node {wanted!r} in the graph{hint}")
         found.sort(key=lambda n: (n.fate == "replaced", n.function))
-        about = tuple(d for d in self.diagnostics if d.node == wanted)
+        about = tuple(d for d in self.diagnostics if d.node == wanted and d.function == found[0].function)
         return Explanation(found[0], about)
 
     def to_dict(self) -> dict[str, Any]:
