@@ -7,12 +7,11 @@ from typing import ClassVar
 
 from tfgraft.graph.graph import Graph
 from tfgraft.passes.base import PassContext, PassResult
-from tfgraft.passes.free_constants import free_constants
 
 
 @dataclass(frozen=True)
 class Prune:
-    """Removes nodes that neither fetches nor keep-nodes reach backwards, and control inputs that constants do not need.
+    """Removes nodes that neither fetches nor keep-nodes reach backwards.
 
     In a function's body the stateful nodes stay too: a function runs them even if nothing reads their outputs.
     """
@@ -23,15 +22,14 @@ class Prune:
         """Prune the main graph and the bodies of the functions it calls."""
         removed, changed = 0, False
         for one in ctx.graphs(graph):
-            freed = free_constants(one)
             dead = _dead(one)
             with one.edit() as edit:
                 for name in dead:
                     edit.remove(name)
-            if (edit.changed or freed) and one.name:
+            if edit.changed and one.name:
                 one.library.write_back(one)
             removed += len(dead)
-            changed = changed or freed or edit.changed
+            changed = changed or edit.changed
         return PassResult(changed, f"removed {removed} nodes")
 
 
