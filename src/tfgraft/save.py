@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from tfgraft.quiet import quiet_python
 
 LIMIT = 2**31 - 1
 """The largest protobuf message, in bytes."""
+_MARK = "_tfgraft"
 _OTHER = (".pbtxt", ".onnx", ".tflite", ".keras", ".h5", ".hdf5", ".plan", ".engine", ".json", ".zip")
 
 
@@ -67,11 +69,26 @@ def save(graph_def: Any, loaded: LoadedModel, path: str | os.PathLike[str]) -> N
     check_target(path)
     target = Path(path)
     _check_size(graph_def)
+    graph_def = _without_own_marks(graph_def)
     if is_graph_path(target):
         _check_self_contained(loaded, target)
         _replace(target, lambda temporary: _write_graph(graph_def, temporary))
     else:
         _replace(target, lambda temporary: _write_saved_model(graph_def, loaded, temporary))
+
+
+def _without_own_marks(graph_def: Any) -> Any:
+    # TensorFlow loads no SavedModel whose functions have attributes that it does not know; ours are notes between
+    # passes, which the result does not need.
+    marked = [f for f in graph_def.library.function if any(key.startswith(_MARK) for key in f.attr)]
+    if not marked:
+        return graph_def
+    clean = type(graph_def)()
+    clean.CopyFrom(graph_def)
+    for function in clean.library.function:
+        for key in [key for key in function.attr if key.startswith(_MARK)]:
+            del function.attr[key]
+    return clean
 
 
 def _check_size(graph_def: Any) -> None:
@@ -112,7 +129,8 @@ def _write_saved_model(graph_def: Any, loaded: LoadedModel, path: Path) -> None:
     run = make_function(graph_def, loaded.inputs, loaded.outputs, loaded.resources)
     keys = list(signature.outputs)
     specs = [
-        tf.TensorSpec(tensor_shape(spec), spec.dtype, name=name)
+        # TensorFlow saves only names that a node could have; those of some TensorFlow 1 models could not.
+        tf.TensorSpec(tensor_shape(spec), spec.dtype, name=re.sub(r"[^\w./-]", "_", name))
         for name, spec in zip(signature.inputs, loaded.inputs, strict=True)
     ]
 

@@ -58,7 +58,8 @@ def explain(args: argparse.Namespace, terminal: Terminal) -> int:
     try:
         story = report.explain(args.node)
     except KeyError as error:
-        raise TfGraftError(f"{str(error.args[0]).capitalize()}.") from error
+        text = str(error.args[0])
+        raise TfGraftError(f"{text[0].upper()}{text[1:]}.") from error
     terminal.result(str(story), asdict(story))
     return OK
 

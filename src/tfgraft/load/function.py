@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -27,7 +29,7 @@ def choose(keys: Iterable[str], wanted: str | None, source: str) -> str:
     Raises:
         ModelError: it does not exist, or the choice is the user's; the message lists the keys.
     """
-    names = [key for key in keys if not key.startswith("__saved_model")]
+    names = sorted(key for key in keys if not key.startswith("__saved_model"))
     if wanted is not None:
         if wanted in names:
             return wanted
@@ -141,7 +143,7 @@ def _freeze(function: Any, resources: Iterable[str], source: str) -> Any:
     placeholders = {name.rpartition(":")[0] for name in resources}
     keep = written_resources(function.graph.as_graph_def(), placeholders)
     try:
-        with quiet_python():
+        with quiet_python(), _without_collections(function.graph):
             # TensorFlow's convert_variables_to_constants_v2 without its last step, which replaces the functions of
             # the running program by frozen ones of the same names and so changes the user's own model.
             data = convert_to_constants._FunctionConverterDataInEager(
@@ -157,6 +159,20 @@ def _freeze(function: Any, resources: Iterable[str], source: str) -> Any:
             "Does it write variables, or use them before they have values?",
         ) from error
     return rename_functions(graph_def)
+
+
+@contextlib.contextmanager
+def _without_collections(graph: Any) -> Iterator[None]:
+    # A function pruned out of a TensorFlow 1 graph keeps that graph's collections, and Grappler refuses a graph whose
+    # collection of table initializers names nodes that were pruned.
+    kept = {key: list(graph.get_collection_ref(key)) for key in graph.get_all_collection_keys()}
+    for key in kept:
+        graph.clear_collection(key)
+    try:
+        yield
+    finally:
+        for key, values in kept.items():
+            graph.get_collection_ref(key).extend(values)
 
 
 def _owners(roots: Sequence[Any]) -> dict[int, Any]:
@@ -176,13 +192,16 @@ def _shape(tensor: Any) -> tuple[int, ...] | None:
 
 def _input_names(function: Any, own: Sequence[Any]) -> list[str]:
     nodes = [t.name.rpartition(":")[0] for t in own]
+    keywords = [str(k) for k in getattr(function, "_arg_keywords", None) or ()]
     structured = getattr(function, "structured_input_signature", None)
     if structured is not None:
         specs = [s for s in tf.nest.flatten(structured, expand_composites=True) if hasattr(s, "dtype")]
-        found = [getattr(s, "name", None) for s in specs]
+        found = [str(getattr(s, "name", None) or "") for s in specs]
+        # Signatures may have names that are no Python names ("the words"): only the keywords have them unchanged.
+        if [re.sub(r"\W", "_", k) for k in keywords] == [re.sub(r"\W", "_", f) for f in found]:
+            found = keywords
         if len(found) == len(nodes) and all(found) and len(set(found)) == len(found):
-            return [str(name) for name in found]
-    keywords = list(getattr(function, "_arg_keywords", None) or ())
+            return found
     return keywords if len(keywords) == len(nodes) else nodes
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfgraft.errors import ModelError
+from tfgraft.errors import ModelError, nearest
 from tfgraft.load import keras_model, saved_model
 from tfgraft.load.frozen import load_graph_def, read_graph_def
 from tfgraft.load.function import concrete, load_concrete
@@ -102,10 +102,8 @@ def _load_path(
 
 
 def _neighbours(path: Path) -> str:
-    from tfgraft.errors import nearest
-
     parent = path.parent
-    return nearest(path.name, (p.name for p in parent.iterdir())) if parent.is_dir() else ""
+    return nearest(path.name, (p.name for p in parent.iterdir()), cutoff=0.75) if parent.is_dir() else ""
 
 
 def _no_signature(signature: str | None, what: str) -> None:

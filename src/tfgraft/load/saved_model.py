@@ -87,8 +87,9 @@ def load_root(
         input_shapes=input_shapes,
         key=key,
         roots=(root,),
-        # A TensorFlow 1 model makes its tables by name, inside the graph: without its initializer they are empty.
-        initializers=(initializer,) if is_v1 and initializer is not None else (),
+        # A TensorFlow 1 model makes its tables by name, inside the graph: without its initializer they are empty. The
+        # initializer holds on to all variables of the model, used or not.
+        initializers=(initializer, *root.variables) if is_v1 and initializer is not None else (),
     )
 
 

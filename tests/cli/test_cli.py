@@ -1,0 +1,180 @@
+"""The command line, in this process: every command, as text and as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.load.models import Linear, Words, frozen_graph, save
+from tfgraft.cli import main
+from tfgraft.load import load
+
+
+@pytest.fixture
+def graph(tmp_path: Path) -> Path:
+    path = tmp_path / "model.pb"
+    path.write_bytes(frozen_graph().SerializeToString())
+    return path
+
+
+def run(capsys: pytest.CaptureFixture[str], *args: Any, code: int = 0) -> str:
+    assert main([str(a) for a in args]) == code
+    captured = capsys.readouterr()
+    assert captured.err == "" or code
+    return captured.out
+
+
+def test_plan(graph: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "1 clusters for onnxruntime" in run(capsys, "plan", graph)
+    assert "relu (Relu): engine engine_0" in run(capsys, "plan", graph, "--nodes")
+    data = json.loads(run(capsys, "plan", graph, "--json"))
+    assert data["coverage"] > 0.5
+    assert len(data["clusters"]) == 1
+    assert list(graph.parent.iterdir()) == [graph]
+
+
+def test_options_reach_the_conversion(graph: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def engines(*options: str) -> int:
+        return len(json.loads(run(capsys, "plan", graph, "--json", *options))["clusters"])
+
+    assert engines() == 1
+    assert engines("--min-segment", "50") == 0
+    assert engines("--deny", "MatMul", "--deny", "BiasAdd", "--deny", "rel*") == 0
+    assert engines("--outputs", "relu:0", "--min-segment", "4") == 0
+    assert engines("--input-shape", "x=4,8", "--option", "intra_op_threads=1") == 1
+
+
+@pytest.mark.parametrize("name", ["out.pb", "out"])
+def test_optimize(name: str, graph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / name
+    text = run(capsys, "optimize", graph, "-o", out, "--strict")
+    assert f"wrote {out}" in text
+    nodes = load(out).graph_def.node
+    assert "TfGraft>Engine" in {n.op for n in nodes}
+    data = json.loads(run(capsys, "optimize", graph, "-o", out, "--json"))
+    assert data["outputs"] == ["y:0", "z:0"]
+    assert data["report"]["clusters"]
+
+
+def test_optimize_saved_model_with_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = save(Words(tmp_path), tmp_path / "m")
+    run(capsys, "optimize", path, "-o", tmp_path / "n")
+    function = tf.saved_model.load(str(tmp_path / "n")).signatures["serving_default"]
+    got = function(words=tf.constant(["blue"]))
+    assert got["ids"].numpy().tolist() == [2]
+    np.testing.assert_allclose(got["vectors"].numpy(), [np.sqrt([5, 6]) * 2 + 1], rtol=1e-5)
+
+
+def test_signature(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    module = Linear()
+    path = save(module, tmp_path / "m", first=module.__call__, second=module.double)
+    run(capsys, "plan", path, "--signature", "second")
+    assert run(capsys, "plan", path, code=1) == ""
+
+
+def test_explain(graph: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "explain", graph, "relu:0").startswith("relu (Relu)")
+    assert json.loads(run(capsys, "explain", graph, "mm", "--json"))["node"]["op"] == "MatMul"
+    assert main(["explain", str(graph), "Relo"]) == 1
+    assert "no node 'Relo'" in capsys.readouterr().err
+
+
+def test_bench(graph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = json.loads(run(capsys, "bench", graph, "--runs", "4", "--json"))
+    assert data["runs"] == 4
+    assert data["agrees"] is True
+    assert data["fallbacks"] == {}
+    assert [o["name"] for o in data["outputs"]] == ["y:0", "z:0"]
+    assert data["ratio"] == pytest.approx(data["original_ms"] / data["grafted_ms"])
+    np.savez(tmp_path / "feeds.npz", **{"x:0": np.ones((5, 8))})
+    assert "times as fast" in run(capsys, "bench", graph, "--runs", "3", "--input", tmp_path / "feeds.npz")
+
+
+def test_bench_exits_with_3_when_numbers_differ(graph: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # No finite difference is within a negative tolerance.
+    assert "DIFFERS" in run(capsys, "bench", graph, "--runs", "3", "--tolerance=-1", code=3)
+
+
+def test_engines_and_ops(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "onnxruntime" in run(capsys, "engines")
+    rows = json.loads(run(capsys, "engines", "--json"))["engines"]
+    assert {"engine", "available", "reason", "hint", "converters"} == set(rows[0])
+    assert "Conv2D" in run(capsys, "ops", "--engine", "onnxruntime")
+    every = json.loads(run(capsys, "ops", "--json"))["ops"]
+    assert {"converter", "decomposition"} >= {row["kind"] for row in every}
+    assert main(["ops", "--engine", "none"]) == 1
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        [],
+        ["nonsense"],
+        ["plan"],
+        ["optimize", "m.pb"],
+        ["plan", "m.pb", "--input-shape", "x"],
+        ["plan", "m.pb", "--input-shape", "x=a,b"],
+        ["plan", "m.pb", "--option", "threads"],
+        ["plan", "m.pb", "--min-segment", "0"],
+        ["plan", "m.pb", "--outputs", ","],
+        ["bench", "m.pb", "--runs", "-1"],
+        ["plan", "m.pb", "--jso"],
+    ],
+)
+def test_wrong_usage_exits_with_2(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(args) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("usage: tfgraft")
+
+
+def test_help_says_what_exit_codes_mean(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    assert "exit codes" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["plan", "{dir}/missing.pb"], "no file or directory"),
+        (["plan", "{dir}/random.pb"], "random.pb"),
+        (["plan", "{dir}/empty.pb"], "is empty"),
+        (["plan", "{dir}"], "holds no saved_model.pb"),
+        (["plan", "{dir}/model.pb", "--outputs", "relo"], "Did you mean 'relu'"),
+        (["plan", "{dir}/model.pb", "--input-shape", "x=1,9"], "does not fit input x:0"),
+        (["plan", "{dir}/model.pb", "--engine", "none"], "no engine 'none'"),
+        (["plan", "{dir}/model.pb", "--option", "nothing=1"], "no option 'nothing'"),
+        (["plan", "{dir}/model.pb", "--signature", "a"], "has no signatures"),
+        (["optimize", "{dir}/model.pb", "-o", "{dir}/out.onnx"], "ends in .pb"),
+        (["optimize", "{dir}/model.pb", "-o", "{dir}"], "is not replaced"),
+        (["optimize", "{dir}/random.pb", "-o", "{dir}/out.pb"], "random.pb"),
+        (["bench", "{dir}/model.pb", "--input", "{dir}/missing.npz"], "no file"),
+        (["bench", "{dir}/model.pb", "--input", "{dir}/random.pb"], "cannot be read as an .npz"),
+    ],
+)
+def test_one_clear_line_for_bad_input(
+    args: list[str], message: str, graph: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = graph.parent
+    (folder / "random.pb").write_bytes(np.random.default_rng(0).bytes(200))
+    (folder / "empty.pb").touch()
+    before = sorted(folder.iterdir())
+    filled = [a.format(dir=folder) for a in args]
+    assert main(filled) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("tfgraft: error: ")
+    assert captured.err.count("\n") == 1
+    assert message in captured.err
+    assert sorted(folder.iterdir()) == before
+
+    assert main([*filled, "--json"]) == 1
+    assert message in json.dumps(json.loads(capsys.readouterr().out)["error"], ensure_ascii=False)
+
+    assert main([*filled, "--debug"]) == 1
+    assert "Traceback" in capsys.readouterr().err

@@ -1,0 +1,148 @@
+"""Saving: frozen files and SavedModels with their signatures, whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.load.models import Counter, Linear, Words, frozen_graph, run, save, save_v1
+from tfgraft import save as saving
+from tfgraft.errors import SaveError
+from tfgraft.grafted import Grafted
+from tfgraft.load import LoadedModel, load
+from tfgraft.report.report import Report
+
+X = np.array([[1.0, 2.0, 3.0]], "f")
+
+
+def ungrafted(loaded: LoadedModel) -> Grafted:
+    return Grafted(loaded.graph_def, loaded, Report("none", (), (), ()))
+
+
+def serve(path: Path, key: str = "serving_default", **feeds: Any) -> dict[str, Any]:
+    function = tf.saved_model.load(str(path)).signatures[key]
+    return {name: t.numpy() for name, t in function(**{k: tf.constant(v) for k, v in feeds.items()}).items()}
+
+
+def test_function_takes_inputs_in_order_and_returns_a_list() -> None:
+    grafted = ungrafted(load(frozen_graph()))
+    function = grafted.function()
+    assert function is grafted.function()
+    got = function(tf.ones([2, 8]))
+    assert [t.shape.as_list() for t in got] == [[2, 4], []]
+    assert grafted.inputs == ("x:0",)
+    assert grafted.outputs == ("y:0", "z:0")
+    assert [o.shape.as_list() for o in function.outputs] == [[None, 4], []]
+
+
+def test_frozen_file(tmp_path: Path) -> None:
+    loaded = load(frozen_graph())
+    ungrafted(loaded).save(tmp_path / "new" / "g.pb")
+    again = load(tmp_path / "new" / "g.pb")
+    assert again.graph_def == loaded.graph_def
+    assert [p.name for p in (tmp_path / "new").iterdir()] == ["g.pb"]
+
+
+def test_saved_model_of_a_frozen_graph_gets_a_signature(tmp_path: Path) -> None:
+    loaded = load(frozen_graph())
+    ungrafted(loaded).save(tmp_path / "m")
+    got = serve(tmp_path / "m", x=np.ones((2, 8), "f"))
+    assert sorted(got) == ["y", "z"]
+    np.testing.assert_allclose(got["y"], run(loaded, np.ones((2, 8)))[0])
+
+
+def test_saved_model_keeps_key_and_names(tmp_path: Path) -> None:
+    module = Linear()
+    path = save(module, tmp_path / "m", mine=module.__call__)
+    loaded = load(path)
+    ungrafted(loaded).save(tmp_path / "n")
+    np.testing.assert_allclose(serve(tmp_path / "n", "mine", features=X)["scores"], X @ module.w.numpy())
+    again = load(tmp_path / "n").signature
+    assert again is not None
+    assert loaded.signature is not None
+    assert (again.key, list(again.inputs), list(again.outputs)) == ("mine", ["features"], ["scores", "total"])
+
+
+def test_saved_model_with_a_table(tmp_path: Path) -> None:
+    path = save(Words(tmp_path), tmp_path / "m")
+    grafted = ungrafted(load(path))
+    with pytest.raises(SaveError, match=r"resources outside its graph.*Save to a directory"):
+        grafted.save(tmp_path / "g.pb")
+    assert not (tmp_path / "g.pb").exists()
+    grafted.save(tmp_path / "n")
+    (tmp_path / "vocabulary.txt").unlink()
+    assert serve(tmp_path / "n", words=["green", "?"])["ids"].tolist() == [1, -1]
+    # Over itself: the files that it is read from are those that it replaces.
+    ungrafted(load(tmp_path / "n")).save(tmp_path / "n")
+    assert serve(tmp_path / "n", words=["green", "?"])["ids"].tolist() == [1, -1]
+
+
+def test_saved_model_of_tensorflow_1_with_a_table(tmp_path: Path) -> None:
+    loaded = load(save_v1(tmp_path / "m"))
+    ungrafted(loaded).save(tmp_path / "n")
+    assert serve(tmp_path / "n", the_words=["b"])["scaled"].tolist() == [60.0]
+    with pytest.raises(SaveError, match="tables that its initializer fills"):
+        ungrafted(loaded).save(tmp_path / "g.pb")
+
+
+def test_saved_model_with_a_written_variable(tmp_path: Path) -> None:
+    ungrafted(load(Counter())).save(tmp_path / "m")
+    function = tf.saved_model.load(str(tmp_path / "m")).signatures["serving_default"]
+    assert [float(function(x=tf.constant(1.0))["y"]) for _ in range(2)] == [2.0, 4.0]
+
+
+def test_marks_of_passes_are_not_written(tmp_path: Path) -> None:
+    loaded = load(Linear().looped)
+    for function in loaded.graph_def.library.function:
+        function.attr["_tfgraft_note"].b = True
+    ungrafted(loaded).save(tmp_path / "m")
+    assert serve(tmp_path / "m", x=X)["x"].shape == (1, 3)
+    assert loaded.graph_def.library.function[0].attr["_tfgraft_note"].b
+
+
+def test_resource_whose_owner_is_not_known(tmp_path: Path) -> None:
+    words = Words(tmp_path)
+    with pytest.raises(SaveError, match=r"own the resources .* are not known"):
+        ungrafted(load(words.__call__.get_concrete_function())).save(tmp_path / "m")
+    assert not (tmp_path / "m").exists()
+
+
+def test_only_models_are_replaced(tmp_path: Path) -> None:
+    grafted = ungrafted(load(frozen_graph()))
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cat.jpg").write_bytes(b"cat")
+    (tmp_path / "notes").write_text("mine")
+    (tmp_path / "dir.pb").mkdir()
+    for name in ("photos", "notes", "dir.pb", "model.onnx"):
+        with pytest.raises(SaveError):
+            grafted.save(tmp_path / name)
+    assert (tmp_path / "photos" / "cat.jpg").read_bytes() == b"cat"
+    assert (tmp_path / "notes").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["g.pb", "m"])
+def test_a_failure_leaves_what_was_there(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    grafted = ungrafted(load(frozen_graph()))
+    grafted.save(tmp_path / name)
+    before = sorted((p, p.read_bytes()) for p in tmp_path.rglob("*") if p.is_file())
+
+    def fails(graph_def: Any, *rest: Any) -> None:
+        (rest[-1] if name == "m" else rest[0]).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(saving, "_write_saved_model" if name == "m" else "_write_graph", fails)
+    with pytest.raises(OSError, match="No space left"):
+        grafted.save(tmp_path / name)
+    assert sorted((p, p.read_bytes()) for p in tmp_path.rglob("*") if p.is_file()) == before
+
+
+def test_too_large_a_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saving, "LIMIT", 100)
+    for name in ("g.pb", "m"):
+        with pytest.raises(SaveError, match=r"holds at most 2 GiB.*outputs="):
+            ungrafted(load(frozen_graph())).save(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
