@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
+
+import numpy as np
 
 from tfgraft.graph.dtypes import PLAIN
 from tfgraft.graph.facts import Fact
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.ref import TensorRef
+from tfgraft.graph.view import TensorInfo
 from tfgraft.graph.views import const_info, const_source
 from tfgraft.passes.base import PassContext, PassResult
 from tfgraft.passes.contexts import NOWHERE, contexts
@@ -111,6 +115,11 @@ class FormClusters:
         reads = (ref for name in group for ref in graph.inputs(name) if ref.node not in inside)
         if all(const_source(graph, ref) is not None for ref in reads):
             return "Its cluster would read constants only."
+        fetched = {ref.node for ref in graph.fetches}
+        if not any(
+            name in fetched or any(target not in inside for target, _, _ in graph.consumers(name)) for name in group
+        ):
+            return "Nothing reads what its cluster would compute."
         return ""
 
     def _largest(self, found: list[tuple[Graph, list[str]]]) -> list[tuple[Graph, list[str]]]:
@@ -142,7 +151,7 @@ def make_cluster(graph: Graph, group: Sequence[str], id: str, engine: str) -> Cl
                 inputs[ref] = None
                 continue
             info = const_info(const)
-            if info.dtype in PLAIN and const.attrs.proto("value").ByteSize() >= WEIGHT_BYTES:
+            if info.dtype in PLAIN and _bytes(info) >= WEIGHT_BYTES:
                 weights[TensorRef(const.name)] = None
             else:
                 constants[const.name] = None
@@ -153,6 +162,11 @@ def make_cluster(graph: Graph, group: Sequence[str], id: str, engine: str) -> Cl
         outputs.update((TensorRef(name, port), None) for port in sorted(ports))
     size = sum(_tag(graph, name).weight for name in group)
     return Cluster(id, engine, graph.name, (*constants, *group), tuple(inputs), tuple(weights), tuple(outputs), size)
+
+
+def _bytes(info: TensorInfo) -> int:
+    """Return the size of a constant's value; its proto may be smaller, where all its elements are equal."""
+    return math.prod(info.shape or ()) * np.dtype(info.dtype).itemsize
 
 
 def _tag(graph: Graph, name: str) -> Tag:
