@@ -124,4 +124,13 @@ CASES = [
     *(_nms("V5", f"pad-{pad}", _BOXES, _SCORES, _v5(pad), dynamic=True) for pad in (False, True)),
     _nms("V5", "nothing", _BOXES, _SCORES, _v5(False, score=5.0)),
     _nms("V5", "soft", _BOXES, _SCORES, _v5(False, 0.5), refusal="attribute"),
+    OpCase(
+        "fed-sigma",
+        "NonMaxSuppressionV5",
+        lambda b, s, sigma: _RAW.NonMaxSuppressionV5(
+            boxes=b, scores=s, max_output_size=3, iou_threshold=0.4, score_threshold=0.3, soft_nms_sigma=sigma
+        ),
+        [_BOXES, _SCORES, np.float32(0)],
+        refusal="not-constant",
+    ),
 ]

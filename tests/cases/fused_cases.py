@@ -78,6 +78,13 @@ def _conv(ops: list[bytes], arguments: list[Any], k: Any = None, op: str = "_Fus
     return lambda v: _node(op, [v, kernel, *arguments], **attrs)
 
 
+def _norm_ex(**more: Any) -> Any:
+    """Make a batch norm that adds twice its input, then Relu."""
+    attrs: dict[str, Any] = {"activation_mode": b"Relu", "is_training": False, "epsilon": 0.01, "num_side_inputs": 1}
+    inputs = (_S4, _O4, _M4, _V4)
+    return lambda v: _node("_FusedBatchNormEx", [v, *inputs, v * 2], **(attrs | {"U": tf.float32} | more))
+
+
 def _matmul(ops: list[bytes], x: Any, w: Any, **more: Any) -> OpCase:
     case = "-".join([*(o.decode() for o in ops), *more])
     dynamic = more.pop("dynamic", False)
@@ -137,15 +144,7 @@ CASES = [
     OpCase(
         "norm",
         "_FusedBatchNormEx",
-        lambda v: _node(
-            "_FusedBatchNormEx",
-            [v, *(b[:4] for b in _BN), v * 2],
-            activation_mode=b"Relu",
-            is_training=False,
-            epsilon=0.01,
-            num_side_inputs=1,
-            U=tf.float32,
-        ),
+        _norm_ex(),
         [_X],
         truth=lambda v: tf.nn.relu(tf.nn.batch_normalization(v, _M4, _V4, _O4, _S4, 0.01) + v * 2),
         atol=1e-5,
@@ -157,4 +156,14 @@ CASES = [
     _matmul([b"BiasAdd"], _n(4, 3), _n(4, 5), transpose_a=True),
     _matmul([b"BiasAdd", b"Relu"], _n(3, 4), _n(5, 4), transpose_b=True),
     _matmul([b"BiasAdd", b"Relu"], _n(3, 4), _n(30, 4)[:5], transpose_b=True, dynamic=True),
+    _matmul([b"BiasAdd", b"Add"], _n(3, 4), _n(4, 5), refusal="attribute"),
+    OpCase(
+        "other-op",
+        "_FusedDepthwiseConv2dNative",
+        _conv([b"FusedBatchNorm"], [_B], _KD, "_FusedDepthwiseConv2dNative"),
+        [_X],
+        refusal="attribute",
+    ),
+    OpCase("other-activation", "_FusedBatchNormEx", _norm_ex(activation_mode=b"Elu"), [_X], refusal="attribute"),
+    OpCase("training", "_FusedBatchNormEx", _norm_ex(is_training=True), [_X], refusal="attribute"),
 ]

@@ -95,4 +95,5 @@ CASES = [
         [_X, np.array([1, 2, 2, 1], np.int32)],
         refusal="not-constant",
     ),
+    _pool("MaxPool", "explicit-too-wide", _X, 2, 2, "EXPLICIT", attrs=_WIDE, refusal="attribute"),
 ]

@@ -56,6 +56,24 @@ def _held(op: str) -> Any:
     return build
 
 
+_IMAGES = _n(3, 6, 8, 2)
+_BOXES = np.array(
+    [[0, 0, 1, 1], [0.1, 0.3, 0.7, 0.8], [0.9, 0.2, 0.1, 0.6], [-0.2, -0.1, 1.3, 0.9], [0.5, 0.5, 0.5, 0.5]], "float32"
+)
+_OF = np.array([0, 2, 1, 1, 0], "int32")
+
+
+def _crop(case: str, size: Any, boxes: Any = _BOXES, of: Any = _OF, images: Any = _IMAGES, **more: Any) -> OpCase:
+    attrs = more.pop("attrs", {})
+    return OpCase(
+        case,
+        "CropAndResize",
+        lambda v, b, i: _RAW.CropAndResize(image=v, boxes=b, box_ind=i, crop_size=list(size), **attrs),
+        [images, boxes, of],
+        **({"rtol": 1e-4, "atol": 1e-5} | more),
+    )
+
+
 _BOTH = ("ResizeBilinear", "ResizeNearestNeighbor")
 
 CASES = [
@@ -101,5 +119,18 @@ CASES = [
     *(
         _resize(op, "dynamic", _X, (9, 9), dynamic=True, refusal="unknown-dim")
         for op in ("ResizeBicubic", "ResizeArea")
+    ),
+    *(_resize(op, "rank-unknown", _X, (9, 9), unknown_rank=True, refusal="unknown-dim") for op in ("ResizeArea",)),
+    *(_crop(f"{h}x{w}", (h, w), dynamic=True) for h, w in [(4, 5), (1, 3), (9, 1)]),
+    _crop("filled", (5, 4), attrs={"extrapolation_value": 7.5}),
+    _crop("nearest", (5, 4), attrs={"method": "nearest"}),
+    _crop("uint8", (5, 4), images=_IMAGES.astype("uint8")),
+    _crop("no-boxes", (5, 4), _BOXES[:0], _OF[:0], dynamic=True),
+    OpCase(
+        "fed-size",
+        "CropAndResize",
+        lambda v, s: _RAW.CropAndResize(image=v, boxes=_BOXES, box_ind=_OF, crop_size=s),
+        [_IMAGES, np.array([3, 3], np.int32)],
+        refusal="not-constant",
     ),
 ]
