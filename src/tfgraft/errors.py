@@ -35,9 +35,16 @@ class FeedError(TfGraftError, ValueError):
     """The values to feed do not fit the model's inputs, or the model cannot run on them."""
 
 
-def nearest(name: str, known: Iterable[str], n: int = 3) -> str:
-    """Return a hint that names the known names nearest to `name`, or an empty string if none is near."""
-    found = difflib.get_close_matches(name, list(known), n=n, cutoff=0.5)
+def nearest(name: str, known: Iterable[str], n: int = 3, cutoff: float = 0.5) -> str:
+    """Return a hint that names the known names nearest to `name`, or an empty string if none is near.
+
+    Args:
+        name: what was asked for.
+        known: what there is.
+        n: how many to name at most.
+        cutoff: how near they must be, 0 to 1.
+    """
+    found = difflib.get_close_matches(name, list(known), n=n, cutoff=cutoff)
     return f"Did you mean {' or '.join(repr(f) for f in found)}?" if found else ""
 
 

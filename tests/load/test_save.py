@@ -96,7 +96,8 @@ def test_saved_model_with_a_written_variable(tmp_path: Path) -> None:
 
 
 def test_marks_of_passes_are_not_written(tmp_path: Path) -> None:
-    loaded = load(Linear().looped)
+    module = Linear()
+    loaded = load(module.looped)
     for function in loaded.graph_def.library.function:
         function.attr["_tfgraft_note"].b = True
     ungrafted(loaded).save(tmp_path / "m")
