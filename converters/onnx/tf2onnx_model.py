@@ -95,7 +95,8 @@ def _unknown(graph: Any) -> Iterator[str]:
 
 
 def _failed(node: OneNode, reason: str, log: list[str] | None = None) -> Unsupported:
-    said = next((line for line in log or () if line not in reason), "")
+    # That the node failed is known; anything else may say more than the exception does.
+    said = next((line for line in log or () if line not in reason and not line.startswith("Failed to convert")), "")
     detail = f"{reason}; tf2onnx said: {said}" if said else reason
     return Unsupported("conversion-failed", f"tf2onnx failed for {node.op}: {detail}", node.op)
 
