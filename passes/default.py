@@ -7,6 +7,7 @@ from tfgraft.passes.build_engines import BuildEngines
 from tfgraft.passes.decompose import Decompose
 from tfgraft.passes.form_clusters import FormClusters
 from tfgraft.passes.free_constants import FreeConstants
+from tfgraft.passes.fuse_dilations import FuseDilations
 from tfgraft.passes.grappler import Grappler
 from tfgraft.passes.infer_shapes import InferShapes
 from tfgraft.passes.instruments import Timing, Verify
@@ -38,7 +39,15 @@ def default_pipeline(
     passes: list[Pass] = [Prune()]
     if grappler:
         passes.append(Grappler(tuple(grappler)))
-    passes += [FreeConstants(), InferShapes(), Decompose(), OutlineLoops(), TagSupport(tuple(denylist)), forming]
+    passes += [
+        FreeConstants(),
+        InferShapes(),
+        FuseDilations(),
+        Decompose(),
+        OutlineLoops(),
+        TagSupport(tuple(denylist)),
+        forming,
+    ]
     if build:
         passes += [BuildEngines(forming), ReplaceClusters()]
     return Pipeline(passes, (Verify(), Timing()))
