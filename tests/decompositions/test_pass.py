@@ -191,7 +191,7 @@ def test_what_the_engine_does_not_take_is_not_used(registry: Registry) -> None:
 
 
 def test_attributes_come_as_keyword_only_parameters(registry: Registry) -> None:
-    seen = {}
+    seen: dict[str, Any] = {}
 
     @registry.decomposition("LeakyRelu")
     def leaky(x: Any, *, alpha: float, T: Any) -> Any:

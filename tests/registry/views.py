@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ def view(
         info, ref = TensorInfo(dtype, shape), TensorRef(f"x{i}")
         if constants and i in constants:
             value = np.asarray(constants[i], dtype)
-            made.append(Input(ref, TensorInfo(dtype, value.shape), True, lambda value=value: value))
+            made.append(Input(ref, TensorInfo(dtype, value.shape), True, partial(np.asarray, value)))
         else:
             made.append(Input(ref, info))
     results = tuple(TensorInfo(d, s) for d, s in (outputs if outputs is not None else inputs[:1]))

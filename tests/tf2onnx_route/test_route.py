@@ -146,7 +146,12 @@ def test_a_conversion_that_throws_is_a_refusal_and_quiet(
 def test_equal_nodes_are_tried_once(route: Tf2onnxRoute, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[OneNode] = []
     real = tf2onnx_route._try
-    monkeypatch.setattr(tf2onnx_route, "_try", lambda node: tried.append(node) or real(node))
+
+    def counted(node: OneNode) -> Any:
+        tried.append(node)
+        return real(node)
+
+    monkeypatch.setattr(tf2onnx_route, "_try", counted)
     case = OpCase("many", "Cumsum", lambda x: [tf.cumsum(x * i, 1, name=f"c{i}") for i in range(5)], [_X])
     graph, _ = graph_of(case)
     fresh = Tf2onnxRoute()
