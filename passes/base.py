@@ -69,9 +69,11 @@ class PassContext:
     def graphs(self, graph: Graph) -> list[Graph]:
         """Return the main graph and the bodies of the functions that it reaches, in a fixed order.
 
-        Bodies that cannot be read as graphs are left out: they stay native.
+        Bodies that cannot be read as graphs, and those that XLA must compile, are left out: they stay native.
         """
-        bodies = (graph.library.body(name) for name in graph.library.reachable(graph))
+        compiled = graph.library.compiled(graph)
+        names = (name for name in graph.library.reachable(graph) if name not in compiled)
+        bodies = (graph.library.body(name) for name in names)
         return [graph, *(b for b in bodies if b is not None)]
 
     def say(self, origin: str, severity: str, code: str, message: str, **where: str) -> None:

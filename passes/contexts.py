@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tfgraft.graph.graph import BACK_EDGE_SOURCE, Graph
+from tfgraft.graph.views import PASS_THROUGH
 
 Context = frozenset[str]
 NOWHERE: Context = frozenset()
@@ -52,7 +53,11 @@ def contexts(graph: Graph, order: Sequence[str]) -> dict[str, Context]:
 
 
 def _predicate(graph: Graph, switch: str) -> str:
-    return str(graph.inputs(switch)[1])
+    """Return the tensor that a Switch asks; one branch asks the same predicate through several Identity nodes."""
+    ref = graph.inputs(switch)[1]
+    while graph.node(ref.node).op in PASS_THROUGH:
+        ref = graph.inputs(ref.node)[0]
+    return str(ref)
 
 
 def _left(graph: Graph, name: str, tokens: set[str]) -> set[str]:

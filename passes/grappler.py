@@ -57,6 +57,8 @@ class Grappler:
         """Optimize; a graph that Grappler refuses stays as it was, and a diagnostic says so."""
         if not graph.fetches:
             return PassResult(summary="no fetches: nothing to optimize for")
+        if graph.library.has_recursion(graph):
+            return PassResult(summary="a function calls itself, which Grappler does not survive: not optimized")
         fed = [name for name in sorted(graph.fed) if not graph.node(name).op.startswith("Placeholder")]
         meta = meta_graph_pb2.MetaGraphDef(graph_def=to_graph_def(graph))
         fetches = dict.fromkeys([str(ref) for ref in graph.fetches] + sorted(graph.keep))

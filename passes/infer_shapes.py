@@ -66,6 +66,8 @@ class InferShapes:
 
     def _infer(self, graph: Graph, arguments: list[Shape] | None, ctx: PassContext) -> None:
         try:
+            if graph.library.has_recursion(graph):
+                raise ValueError("a function calls itself, which it does not survive")
             infer(graph, arguments)
         except Exception as error:  # Grappler refuses graphs that TensorFlow runs; types alone still serve
             message = f"Grappler could not infer shapes: {error}"

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from tfgraft.graph.dtypes import PLAIN
 from tfgraft.graph.facts import Fact
-from tfgraft.graph.functions import OUTLINED, called
+from tfgraft.graph.functions import MUST_COMPILE, OUTLINED, called
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.node import Node
 from tfgraft.graph.opdefs import ARG
@@ -124,6 +124,8 @@ def _tag(graph: Graph, node: Node, registry: Registry, sets: tuple[str, ...]) ->
         return native("boundary", "It is an input of the graph or of a function.")
     if node.op in FRAME_OPS:
         return native("control-flow", f"{node.op} belongs to TensorFlow's own control flow.")
+    if node.attrs.get(MUST_COMPILE) is True:
+        return native("control-flow", "XLA compiles the function that it calls as a whole, so that stays as it is.")
     if node.op in PASS_THROUGH:
         if const_source(graph, TensorRef(node.name)) is not None:
             return _CONSTANT

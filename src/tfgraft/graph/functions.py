@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import networkx as nx
 from tensorflow.core.framework import function_pb2
 
 from tfgraft.graph import dtypes
@@ -14,6 +15,8 @@ from tfgraft.graph.node import Node
 from tfgraft.graph.opdefs import ARG, OpDefs
 from tfgraft.graph.ref import TensorRef, control_source
 
+MUST_COMPILE = "_XlaMustCompile"
+"""The attribute of functions, and of calls, that XLA compiles as a whole."""
 OUTLINED = "_tfgraft_outlined"
 """The attribute of functions that were made out of nodes and are asked about as a whole: nothing is done inside."""
 
@@ -104,6 +107,29 @@ class FunctionLibrary:
         Functions marked `OUTLINED`, and what only they call, are left out.
         """
         return self.reachable_from(name for node in nodes for name in called(node))
+
+    def compiled(self, nodes: Iterable[Node]) -> set[str]:
+        """Return the functions that XLA must compile as a whole, among those that some nodes reach, and what they call.
+
+        XLA takes no op of ours, so nothing may be put into them.
+        """
+        nodes = list(nodes)
+        roots = {name for node in nodes if node.attrs.get(MUST_COMPILE) is True for name in called(node)}
+        for name in self.reachable(nodes):
+            function = self._functions[name]
+            if MUST_COMPILE in function.attr and function.attr[MUST_COMPILE].b:
+                roots.add(name)
+            for node_def in function.node_def:
+                if MUST_COMPILE in node_def.attr and node_def.attr[MUST_COMPILE].b:
+                    roots.update(called_by(node_def))
+        return set(self.reachable_from(sorted(roots)))
+
+    def has_recursion(self, nodes: Iterable[Node]) -> bool:
+        """Tell whether a function that some nodes reach calls itself, directly or through others."""
+        calls: nx.DiGraph[str] = nx.DiGraph()
+        for name in self.reachable(nodes):
+            calls.add_edges_from((name, other) for n in self._functions[name].node_def for other in called_by(n))
+        return not nx.is_directed_acyclic_graph(calls)
 
     def reachable_from(self, names: Iterable[str]) -> list[str]:
         """Return the functions among some names and what they call; see `reachable`."""
