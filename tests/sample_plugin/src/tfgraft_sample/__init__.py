@@ -1,0 +1,1 @@
+"""A sample tfgraft plugin: an engine in numpy, converters for it and for ONNX, a decomposition, a pass."""
