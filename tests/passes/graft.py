@@ -21,6 +21,8 @@ from tfgraft.report.collect import Collect, make_report
 from tfgraft.report.report import Report
 
 v1 = tf.compat.v1
+X = np.linspace(-2, 2, 12, dtype=np.float32).reshape(3, 4)
+"""Three rows for the placeholder `x`."""
 Feeds = Mapping[str, Any]
 
 
@@ -42,6 +44,23 @@ class Result:
         """The engine nodes of a function's body."""
         (found,) = [f for f in self.graph_def.library.function if f.signature.name == function]
         return [node for node in found.node_def if node.op == tfgraft.runtime.OP_NAME]
+
+
+def x(*shape: int | None) -> Any:
+    """Add the placeholder `x`, of four columns if no shape is given."""
+    return v1.placeholder(tf.float32, shape or [None, 4], "x")
+
+
+def chain(value: Any, ops: int, name: str = "op") -> Any:
+    """Add ops that an engine takes, named `op_0`, `op_1`, ..."""
+    for i in range(ops):
+        value = tf.nn.relu(value + 0.5, name=f"{name}_{i}") if i % 2 else tf.tanh(value, name=f"{name}_{i}")
+    return value
+
+
+def native(value: Any, name: str) -> Any:
+    """Add an op that stays in TensorFlow and gives the same value."""
+    return tf.strings.to_number(tf.strings.as_string(value, precision=9), name=name)
 
 
 def build(function: Callable[[], Any], control_flow_v1: bool = False) -> Any:

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.passes.graft import build, check, graft
-from tests.passes.test_clusters import X, chain, native, x
+from tests.passes.graft import X, build, chain, check, graft, native, x
 from tfgraft.graph.views import node_view, tensor_info
 from tfgraft.passes.base import PassError
 from tfgraft.plugins.protocol import (

@@ -9,33 +9,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.passes.graft import Result, build, calls, check, graft, run, v1
+from tests.passes.graft import Result, X, build, calls, chain, check, graft, native, run, v1, x
 from tfgraft.graph.graphdef import from_graph_def
 from tfgraft.passes.base import PassContext
 from tfgraft.passes.form_clusters import FormClusters
 from tfgraft.registry.registry import Registry
-
-X = np.linspace(-2, 2, 12, dtype=np.float32).reshape(3, 4)
-
-
-def x(*shape: int | None) -> Any:
-    return v1.placeholder(tf.float32, shape or [None, 4], "x")
-
-
-def chain(value: Any, ops: int, name: str = "op") -> Any:
-    """Ops that an engine takes, named `op_0`, `op_1`, ..."""
-    for i in range(ops):
-        value = tf.nn.relu(value + 0.5, name=f"{name}_{i}") if i % 2 else tf.tanh(value, name=f"{name}_{i}")
-    return value
-
-
-def native(value: Any, name: str) -> Any:
-    """An op that stays in TensorFlow, with the same value."""
-    return tf.strings.to_number(tf.strings.as_string(value, precision=9), name=name)
-
-
-def clusters(result: Result) -> list[set[str]]:
-    return [set(c.nodes) for c in result.report.clusters]
 
 
 def test_one_chain_is_one_engine(registry: Registry) -> None:

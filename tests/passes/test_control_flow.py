@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.passes.graft import Result, build, calls, check, graft, run, v1
-from tests.passes.test_clusters import chain
+from tests.passes.graft import Result, build, calls, chain, check, graft, run, v1
 from tfgraft.graph.graphdef import from_graph_def
 from tfgraft.passes.contexts import NOWHERE, contexts
 from tfgraft.registry.registry import Registry
@@ -70,7 +69,9 @@ def test_nested_branches(registry: Registry) -> None:
         a = x()
 
         def inner() -> Any:
-            return v1.cond(tf.reduce_min(a) > 0.0, lambda: chain(a, 2, "a"), lambda: chain(-a, 2, "b")) * chain(a, 2, "c")
+            return v1.cond(tf.reduce_min(a) > 0.0, lambda: chain(a, 2, "a"), lambda: chain(-a, 2, "b")) * chain(
+                a, 2, "c"
+            )
 
         tf.identity(v1.cond(tf.reduce_max(a) > 1.0, inner, lambda: chain(a, 3)), name="out")
 
