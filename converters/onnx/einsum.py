@@ -30,7 +30,7 @@ class _Product:
 
 
 def _labels(view: NodeView) -> tuple[list[str], str]:
-    inputs, _, output = str(view.attr("equation", "")).replace(" ", "").partition("->")
+    inputs, _, output = str(view.attr("equation", "")).partition("->")
     return inputs.split(","), output
 
 
@@ -75,7 +75,7 @@ def einsum(ctx: OnnxContext, view: NodeView) -> None:
     result = None if plan is None else _product(ctx, view, plan)
     if result is None:
         inputs = [ctx.get(view, i) for i in range(len(view.inputs))]
-        result = ctx.node("Einsum", inputs, equation=str(view.attr("equation")).replace(" ", "")), None
+        result = ctx.node("Einsum", inputs, equation=str(view.attr("equation"))), None
     ctx.set(view, 0, *result)
 
 

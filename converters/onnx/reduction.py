@@ -69,9 +69,15 @@ def reduce_mean(ctx: OnnxContext, view: NodeView) -> None:
     _reduce(ctx, view, FLOATS)
 
 
-@converter("Max", "Min", engine="onnx", spec=OpSpec(dtypes=NUMERIC - {"uint64"}, input_dtypes=_AXES, constants=(1,)))
+@converter(
+    "Max",
+    "Min",
+    engine="onnx",
+    spec=OpSpec(dtypes=NUMERIC - {"uint64"}, input_dtypes=_AXES, constants=(1,)),
+    notes="NaN wins in TensorFlow; ONNX Runtime may pass over it.",
+)
 def reduce_max(ctx: OnnxContext, view: NodeView) -> None:
-    """TF Max, Min -> ReduceMax, ReduceMin. NaN wins in both."""
+    """TF Max, Min -> ReduceMax, ReduceMin."""
     _reduce(ctx, view, _COMPARED)
 
 

@@ -27,17 +27,22 @@ class _Item:
     shrink: bool
     from_start: bool
     to_end: bool
-    stride: int
+    stride: int | None
 
 
 def _mask(view: NodeView, name: str, i: int) -> bool:
     return bool(int(view.attr(name, 0)) >> i & 1)
 
 
+def _length(view: NodeView) -> int:
+    """Return how many items the brackets have, -1 if it is not known."""
+    return max(shape[0] if shape else -1 for shape in (view.shape(i) for i in (1, 2, 3)))
+
+
 def _read(view: NodeView) -> tuple[list[_Item], list[int]]:
     """Return the items that take part of an axis, and where the result gets new axes."""
-    strides = view.known_const(3).reshape(-1)
-    count = len(strides)
+    strides = view.const(3)
+    count = _length(view)
 
     def is_real(i: int) -> bool:
         return not _mask(view, "ellipsis_mask", i) and not _mask(view, "new_axis_mask", i)
@@ -54,13 +59,16 @@ def _read(view: NodeView) -> tuple[list[_Item], list[int]]:
             place += 1
         else:
             shrink = _mask(view, "shrink_axis_mask", i)
-            item = _Item(i, axis, shrink, _mask(view, "begin_mask", i), _mask(view, "end_mask", i), int(strides[i]))
+            stride = None if strides is None else int(strides[i])
+            item = _Item(i, axis, shrink, _mask(view, "begin_mask", i), _mask(view, "end_mask", i), stride)
             items.append(item)
             axis, place = axis + 1, place + (not shrink)
     return items, new
 
 
 def _check(view: NodeView) -> Support:
+    if _length(view) < 0:
+        return Unsupported("unknown-dim", "StridedSlice needs to know how many axes it takes parts of.", "input 1")
     if int(view.attr("ellipsis_mask", 0)) and view.rank(0) is None:
         return Unsupported(
             "unknown-rank", "StridedSlice with an ellipsis needs the rank.", "input 0", "Give input_shapes."
@@ -71,7 +79,7 @@ def _check(view: NodeView) -> Support:
 @converter(
     "StridedSlice",
     engine="onnx",
-    spec=OpSpec(dtypes=PLAIN, input_dtypes={1: INTS, 2: INTS, 3: INTS}, constants=(3,)),
+    spec=OpSpec(dtypes=PLAIN, input_dtypes={1: INTS, 2: INTS, 3: INTS}),
     check=_check,
 )
 def strided_slice(ctx: OnnxContext, view: NodeView) -> None:
@@ -84,10 +92,8 @@ def strided_slice(ctx: OnnxContext, view: NodeView) -> None:
         (axis,) = held_axes([items[0].axis], perm)
         value = ctx.node("Gather", [value, _index(ctx, view, items[0])], axis=axis)
     elif items:
-        starts, stops = _bounds(ctx, view, items)
+        starts, stops, steps = _bounds(ctx, view, items)
         axes = held_axes([item.axis for item in items], perm)
-        strides = [1 if item.shrink else item.stride for item in items]
-        steps = [] if all(s == 1 for s in strides) else [ctx.ints(strides)]
         value = ctx.node("Slice", [value, starts, stops, ctx.ints(axes), *steps])
         gone = [a for a, item in zip(axes, items, strict=True) if item.shrink]
         if gone:
@@ -118,19 +124,21 @@ def _index(ctx: OnnxContext, view: NodeView, item: _Item) -> str:
     return ctx.node("Gather", [int64(ctx, view, 1), ctx.const(item.position, "int64")])
 
 
-def _bounds(ctx: OnnxContext, view: NodeView, items: list[_Item]) -> tuple[str, str]:
-    """Return the starts and stops of the items, as constants where they are."""
+def _bounds(ctx: OnnxContext, view: NodeView, items: list[_Item]) -> tuple[str, str, list[str]]:
+    """Return the starts and stops of the items, as constants where they are, and the steps unless all are one."""
     shrink = np.array([item.shrink for item in items])
     from_start = np.array([item.from_start and not item.shrink for item in items])
     to_end = np.array([item.to_end and not item.shrink for item in items])
-    back = np.array([item.stride < 0 for item in items])
     positions = [item.position for item in items]
-    starts = _merge(ctx, from_start, np.where(back, LAST, 0), lambda: _vector(ctx, view, 1, positions))
-    stops = _merge(ctx, to_end, np.where(back, -LAST, LAST), lambda: _vector(ctx, view, 2, positions))
+    steps = _merge(ctx, shrink, np.ones(len(items), np.int64), lambda: _vector(ctx, view, 3, positions))
+    starts = _merge(ctx, from_start, lambda: _by_sign(ctx, steps, 0, LAST), lambda: _vector(ctx, view, 1, positions))
+    stops = _merge(ctx, to_end, lambda: _by_sign(ctx, steps, LAST, -LAST), lambda: _vector(ctx, view, 2, positions))
     if shrink.any():
         one_more = _next(ctx, starts)
-        stops = one_more if shrink.all() else _merge(ctx, ~shrink, stops, lambda: one_more)
-    return _name(ctx, starts), _name(ctx, stops)
+        kept = stops
+        stops = one_more if shrink.all() else _merge(ctx, ~shrink, lambda: kept, lambda: one_more)
+    ones = not isinstance(steps, str) and bool(np.all(steps == 1))
+    return _name(ctx, starts), _name(ctx, stops), [] if ones else [_name(ctx, steps)]
 
 
 Vector = str | NDArray[Any]
@@ -142,21 +150,32 @@ def _vector(ctx: OnnxContext, view: NodeView, i: int, positions: list[int]) -> V
     if known is not None:
         return known.astype(np.int64)[positions]
     name = int64(ctx, view, i)
-    if positions == list(range(len(view.known_const(3)))):
+    if positions == list(range(_length(view))):
         return name
     return ctx.node("Gather", [name, ctx.ints(positions)])
 
 
-def _merge(ctx: OnnxContext, mask: NDArray[Any], where: Vector, otherwise: Callable[[], Vector]) -> Vector:
-    """Return `where` at the mask, `otherwise` elsewhere."""
-    if mask.all():
-        return where
-    other = otherwise()
+def _by_sign(ctx: OnnxContext, steps: Vector, forward: int, backward: int) -> Vector:
+    """Return `forward` for positive steps, `backward` for negative ones."""
+    if not isinstance(steps, str):
+        return np.where(steps < 0, backward, forward)
+    back = ctx.node("Less", [steps, ctx.const(0, "int64")])
+    return ctx.node("Where", [back, ctx.const(backward, "int64"), ctx.const(forward, "int64")])
+
+
+def _merge(
+    ctx: OnnxContext, mask: NDArray[Any], inside: Vector | Callable[[], Vector], outside: Callable[[], Vector]
+) -> Vector:
+    """Return `inside` at the mask, `outside` elsewhere; nothing is emitted for what is not used."""
     if not mask.any():
-        return other
-    if not isinstance(where, str) and not isinstance(other, str):
-        return np.where(mask, where, other)
-    return ctx.node("Where", [ctx.const(mask), _name(ctx, where), _name(ctx, other)])
+        return outside()
+    first = inside() if callable(inside) else inside
+    if mask.all():
+        return first
+    second = outside()
+    if not isinstance(first, str) and not isinstance(second, str):
+        return np.where(mask, first, second)
+    return ctx.node("Where", [ctx.const(mask), _name(ctx, first), _name(ctx, second)])
 
 
 def _next(ctx: OnnxContext, starts: Vector) -> Vector:

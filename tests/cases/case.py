@@ -81,6 +81,8 @@ def _build(case: OpCase, build: Callable[..., Any], arrays: list[Any]) -> tuple[
 
 
 def _session_run(g: tf.Graph, feeds: list[Any], outs: list[Any], arrays: list[Any]) -> list[Any]:
-    with tf.compat.v1.Session(graph=g) as session:
+    config = tf.compat.v1.ConfigProto()
+    config.graph_options.rewrite_options.disable_meta_optimizer = True  # takes most of the time of so small a graph
+    with tf.compat.v1.Session(graph=g, config=config) as session:
         values: list[Any] = session.run(outs, dict(zip(feeds, arrays, strict=True)))
     return values

@@ -147,7 +147,7 @@ CASES = [
         for op in ("FusedBatchNorm", "FusedBatchNormV3")
     ),
     OpCase("training", "FusedBatchNormV3", _norm("V3", training=True), [_X], refusal="attribute"),
-    OpCase("rank-unknown", "L2Loss", _ONE["L2Loss"], [_n(2, 2)], unknown_rank=True),
+    OpCase("any-rank", "L2Loss", _ONE["L2Loss"], [_n(2, 2)], unknown_rank=True),
     OpCase(
         "held",
         "LRN",

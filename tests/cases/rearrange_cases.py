@@ -122,7 +122,7 @@ CASES = [
         [_n(8, 4, 6, 3)],
         dynamic=True,
     ),
-    *(OpCase("fed-ends", op, _fed(op), [*_FED[op]], dynamic=d) for op in _FED for d in (False, True)),
+    *(OpCase(f"fed-ends-{d}", op, _fed(op), [*_FED[op]], dynamic=d) for op in _FED for d in (False, True)),
     *(OpCase("held-fed-ends", op, _held_fed, [_n(1, 4, 6, 8), np.array([[1, 1], [0, 3]])]) for op in _ND),
     OpCase(
         "fed-block",

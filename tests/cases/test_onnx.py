@@ -9,14 +9,18 @@ import onnxruntime as ort
 import pytest
 
 from tests.cases import (
+    array_cases,
     conv_cases,
     detection_cases,
     fused_cases,
+    indexing_cases,
+    math_cases,
     nchw_cases,
     nn_cases,
     pool_cases,
     quantization_cases,
     rearrange_cases,
+    reduction_cases,
     resize_cases,
     transposed_conv_cases,
 )
@@ -31,14 +35,18 @@ from tfgraft.registry.registry import Registry
 from tfgraft.registry.support import Unsupported
 
 CASES: list[OpCase] = [
+    *array_cases.CASES,
     *conv_cases.CASES,
     *detection_cases.CASES,
     *fused_cases.CASES,
+    *indexing_cases.CASES,
+    *math_cases.CASES,
     *nchw_cases.CASES,
     *nn_cases.CASES,
     *pool_cases.CASES,
     *quantization_cases.CASES,
     *rearrange_cases.CASES,
+    *reduction_cases.CASES,
     *resize_cases.CASES,
     *transposed_conv_cases.CASES,
 ]
