@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from tfgraft.converters.onnx.context import OnnxContext, Perm
+from tfgraft.converters.onnx.context import UNIT, OnnxContext, Perm
 from tfgraft.converters.onnx.layout import held_axis
 from tfgraft.graph.view import NodeView
 
@@ -34,6 +34,19 @@ def drop_axes(perm: Perm | None, axes: Iterable[int]) -> Perm | None:
     kept = [d for d in perm if d not in gone]
     ranked = sorted(kept)
     return tuple(ranked.index(d) for d in kept)
+
+
+def leave_axes(form: Perm, axes: Iterable[int]) -> Perm:
+    """Return the form of a held value whose `axes` (not negative), of size one, the tensor no longer has."""
+    gone = sorted(axes)
+    return tuple(UNIT if d in gone else d - sum(a < d for a in gone) if d != UNIT else UNIT for d in form)
+
+
+def take_unit(form: Perm, axis: int) -> Perm:
+    """Return the form of a held value whose first `UNIT` dimension has become the tensor's new axis `axis`."""
+    order = [d + (d >= axis) if d != UNIT else UNIT for d in form]
+    order[order.index(UNIT)] = axis
+    return tuple(order)
 
 
 def insert_axes(perm: Perm | None, axes: Iterable[int]) -> tuple[list[int], Perm | None]:

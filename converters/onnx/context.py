@@ -21,6 +21,10 @@ from tfgraft.graph.ref import TensorRef
 from tfgraft.graph.view import NodeView, TensorInfo
 
 Perm = tuple[int, ...]
+"""The order in which a value's dimensions stand for a tensor's; see `OnnxContext.get`."""
+UNIT = -1
+"""In a `Perm`: a dimension of size one that the tensor does not have. A one-dimensional convolution is a
+two-dimensional one on such values, from one to the next, with nothing to insert or remove between them."""
 
 ONNX_TYPES: dict[str, int] = {
     "float32": TensorProto.FLOAT,
@@ -59,6 +63,11 @@ class WeightUse:
     shape: tuple[int, ...] | None
 
 
+def without_units(perm: Perm) -> Perm:
+    """Return an order without its `UNIT` dimensions."""
+    return tuple(d for d in perm if d != UNIT)
+
+
 @dataclass
 class OnnxContext:
     """Collects the ONNX nodes of one cluster.
@@ -84,17 +93,24 @@ class OnnxContext:
     def get(self, view: NodeView, i: int, perm: Perm | None = None) -> str:
         """Return the ONNX value of data input `i`, its dimensions in the order `perm` (None: TensorFlow's order).
 
-        `value.shape[k] == tensor.shape[perm[k]]`, as with `numpy.transpose`.
+        `value.shape[k] == tensor.shape[perm[k]]`, as with `numpy.transpose`, or 1 where `perm[k]` is `UNIT`.
         """
         item = view.inputs[i]
         if item.ref not in self._held and item.is_constant:
-            return self.weight(view, i, perm)
+            if perm is None or UNIT not in perm:
+                return self.weight(view, i, perm)
+            shape = item.info.shape or ()
+            return self.weight(view, i, without_units(perm), tuple(1 if d == UNIT else shape[d] for d in perm))
         return self.value(item.ref, perm)
 
     def perm_of(self, view: NodeView, i: int) -> Perm | None:
-        """Return the order in which data input `i` is held first (None: TensorFlow's, or a constant)."""
-        held = self._held.get(view.inputs[i].ref)
-        return None if held is None else next(iter(held))
+        """Return the order, without `UNIT`, in which data input `i` is held first (None: TensorFlow's, or a constant)."""
+        held = self._held.get(view.inputs[i].ref, {})
+        return next((perm for perm in held if perm is None or UNIT not in perm), None)
+
+    def form_of(self, view: NodeView, i: int) -> Perm | None:
+        """Return the same as `perm_of`, for converters that can do with `UNIT` dimensions."""
+        return next(iter(self._held.get(view.inputs[i].ref, {})), None)
 
     def set(self, view: NodeView, port: int, name: str, perm: Perm | None = None) -> None:
         """Say that the ONNX value `name` holds output `port` of the node, in the order `perm`."""
@@ -193,11 +209,21 @@ class OnnxContext:
             perm = None
         held = self._held[ref]
         if perm not in held:
-            source, name = next(iter(held.items()))
-            rank = len(source or perm or ())
-            have, want = source or tuple(range(rank)), perm or tuple(range(rank))
-            held[perm] = self.transpose(name, [have.index(d) for d in want])
+            held[perm] = self._reorder(held, perm)
         return held[perm]
+
+    def _reorder(self, held: dict[Perm | None, str], want: Perm | None) -> str:
+        rank = max(len(without_units(p)) for p in (*held, want) if p is not None)
+        order = tuple(range(rank)) if want is None else without_units(want)
+        orders = {p: tuple(range(rank)) if p is None else without_units(p) for p in held}
+        source = next((p for p in held if orders[p] == order), next(iter(held)))
+        name = held[source]
+        if source is not None and UNIT in source:
+            name = self.node("Squeeze", [name, self.ints([k for k, d in enumerate(source) if d == UNIT])])
+        name = self.transpose(name, [orders[source].index(d) for d in order])
+        if want is not None and UNIT in want:
+            name = self.node("Unsqueeze", [name, self.ints([k for k, d in enumerate(want) if d == UNIT])])
+        return name
 
     def alias(self, ref: TensorRef, source: TensorRef) -> None:
         """Say that a tensor is the same as another one (Identity)."""

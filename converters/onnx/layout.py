@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tfgraft.converters.onnx.context import OnnxContext, Perm
+from tfgraft.converters.onnx.context import UNIT, OnnxContext, Perm, without_units
 from tfgraft.graph.view import NodeView
 
 NCHW: Perm = (0, 3, 1, 2)
@@ -23,8 +23,8 @@ def common_perm(ctx: OnnxContext, view: NodeView, indices: Sequence[int]) -> Per
     """
     rank = view.outputs[0].rank
     for i in indices:
-        perm = ctx.perm_of(view, i)
-        if perm is not None and len(perm) == rank and all(view.rank(k) is not None for k in indices):
+        perm = ctx.form_of(view, i)
+        if perm is not None and len(without_units(perm)) == rank and all(view.rank(k) is not None for k in indices):
             return perm
     return None
 
@@ -41,7 +41,8 @@ def broadcast_inputs(ctx: OnnxContext, view: NodeView, indices: Sequence[int]) -
 
 
 def _in_order(ctx: OnnxContext, view: NodeView, i: int, perm: Perm) -> str:
-    rank, missing = view.known_rank(i), len(perm) - view.known_rank(i)
+    order = without_units(perm)
+    rank, missing = view.known_rank(i), len(order) - view.known_rank(i)
     if rank == 0:
         return ctx.get(view, i)
     if missing == 0:
@@ -50,10 +51,12 @@ def _in_order(ctx: OnnxContext, view: NodeView, i: int, perm: Perm) -> str:
         shape = (1,) * missing + (view.shape(i) or ())
         # Only one dimension differs from one (a bias, say): transposing is reshaping, done at no cost.
         if sum(d != 1 for d in shape) <= 1:
-            return ctx.weight(view, i, None, tuple(shape[d] for d in perm))
-        return ctx.const(np.reshape(view.known_const(i), shape).transpose(perm))
-    expanded = ctx.node("Unsqueeze", [ctx.get(view, i), ctx.ints(range(missing))])
-    return ctx.transpose(expanded, perm)
+            return ctx.weight(view, i, None, tuple(1 if d == UNIT else shape[d] for d in perm))
+        value = np.reshape(view.known_const(i), shape).transpose(order)
+        return ctx.const(np.expand_dims(value, tuple(k for k, d in enumerate(perm) if d == UNIT)))
+    value = ctx.transpose(ctx.node("Unsqueeze", [ctx.get(view, i), ctx.ints(range(missing))]), order)
+    units = [k for k, d in enumerate(perm) if d == UNIT]
+    return ctx.node("Unsqueeze", [value, ctx.ints(units)]) if units else value
 
 
 def elementwise(

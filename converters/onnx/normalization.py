@@ -26,20 +26,21 @@ def _check_bias(view: NodeView) -> Support:
 @converter("BiasAdd", "BiasAddV1", engine="onnx", spec=OpSpec(dtypes=_ADD), check=_check_bias)
 def bias_add(ctx: OnnxContext, view: NodeView) -> None:
     """TF BiasAdd -> Add, in the order in which the input is held, so that ONNX Runtime folds it into a Conv."""
-    perm, rank = ctx.perm_of(view, 0), view.rank(0)
+    form, rank = ctx.form_of(view, 0), view.rank(0)
     if rank is None:
         ctx.set(view, 0, ctx.node("Add", [ctx.get(view, 0), ctx.get(view, 1)]))
         return
     channel = Format.of(view, rank).channel
-    channel = channel if perm is None else perm.index(channel)
-    if channel == rank - 1:
+    dims = rank if form is None else len(form)
+    channel = channel if form is None else form.index(channel)
+    if channel == dims - 1:
         bias = ctx.get(view, 1)
     elif view.inputs[1].is_constant:
         size = (view.shape(1) or ())[0]
-        bias = ctx.weight(view, 1, None, tuple(size if d == channel else 1 for d in range(rank)))
+        bias = ctx.weight(view, 1, None, tuple(size if d == channel else 1 for d in range(dims)))
     else:
-        bias = ctx.node("Unsqueeze", [ctx.get(view, 1), ctx.ints([d for d in range(rank) if d != channel])])
-    ctx.set(view, 0, ctx.node("Add", [ctx.get(view, 0, perm), bias]), perm)
+        bias = ctx.node("Unsqueeze", [ctx.get(view, 1), ctx.ints([d for d in range(dims) if d != channel])])
+    ctx.set(view, 0, ctx.node("Add", [ctx.get(view, 0, form), bias]), form)
 
 
 def check_batch_norm(view: NodeView) -> Support:

@@ -8,14 +8,14 @@ import numpy as np
 
 from tfgraft.converters.onnx.axes import (
     const_axes,
-    drop_axes,
-    held_axes,
     insert_axes,
     int64,
+    leave_axes,
     plain_axes,
     same_sequence,
+    take_unit,
 )
-from tfgraft.converters.onnx.context import OnnxContext
+from tfgraft.converters.onnx.context import UNIT, OnnxContext
 from tfgraft.graph.dtypes import INTS, PLAIN
 from tfgraft.graph.view import NodeView, Shape
 from tfgraft.registry.entry import OpSpec, converter
@@ -129,11 +129,12 @@ def squeeze(ctx: OnnxContext, view: NodeView) -> None:
     axes = plain_axes(view.attr("squeeze_dims", ()), view.rank(0))
     if not axes:
         axes = [i for i, d in enumerate(view.shape(0) or ()) if d == 1]
-    perm = ctx.perm_of(view, 0)
-    value = ctx.get(view, 0, perm)
-    if axes:
-        value = ctx.node("Squeeze", [value, ctx.ints(held_axes(axes, perm))])
-    ctx.set(view, 0, value, drop_axes(perm, axes))
+    form = ctx.form_of(view, 0)
+    value = ctx.get(view, 0, form)
+    if form is not None:
+        ctx.set(view, 0, value, leave_axes(form, axes))
+    else:
+        ctx.set(view, 0, ctx.node("Squeeze", [value, ctx.ints(axes)]) if axes else value)
 
 
 @converter("ExpandDims", engine="onnx", spec=OpSpec(dtypes=PLAIN, input_dtypes={1: INTS}, constants=(1,)))
@@ -141,6 +142,10 @@ def expand_dims(ctx: OnnxContext, view: NodeView) -> None:
     """TF ExpandDims -> Unsqueeze."""
     perm, rank = ctx.perm_of(view, 0), view.rank(0)
     axes = plain_axes(np.asarray(view.known_const(1)).reshape(-1).tolist(), None if rank is None else rank + 1)
+    form = ctx.form_of(view, 0)
+    if form is not None and UNIT in form:
+        ctx.set(view, 0, ctx.get(view, 0, form), take_unit(form, axes[0]))
+        return
     where, after = insert_axes(perm, axes)
     ctx.set(view, 0, ctx.node("Unsqueeze", [ctx.get(view, 0, perm), ctx.ints(where)]), after)
 
@@ -162,28 +167,14 @@ def identity_n(ctx: OnnxContext, view: NodeView) -> None:
         ctx.set(view, i, ctx.get(view, i, perm), perm)
 
 
-def _check_ensure_shape(view: NodeView) -> Support:
-    wanted, known = view.attr("shape"), view.shape(0)
-    if wanted is None:
-        return SUPPORTED
-    if known is None or len(known) != len(wanted) or any(w >= 0 and w != k for w, k in zip(wanted, known, strict=True)):
-        return Unsupported(
-            "unknown-dim",
-            f"EnsureShape checks when it runs, and {list(wanted)} is not known to hold before.",
-            "input 0",
-            "Give input_shapes.",
-        )
-    return SUPPORTED
-
-
-@converter("EnsureShape", engine="onnx", spec=OpSpec(dtypes=PLAIN), check=_check_ensure_shape)
+@converter(
+    "EnsureShape",
+    engine="onnx",
+    spec=OpSpec(dtypes=PLAIN),
+    notes="The shape is what shape inference says already; it is not checked again.",
+)
 def ensure_shape(ctx: OnnxContext, view: NodeView) -> None:
-    """TF EnsureShape -> nothing, where the shape is known to hold."""
-    pass_through(ctx, view)
-
-
-def pass_through(ctx: OnnxContext, view: NodeView) -> None:
-    """Say that output 0 is input 0."""
+    """TF EnsureShape -> nothing."""
     perm = ctx.perm_of(view, 0)
     ctx.set(view, 0, ctx.get(view, 0, perm), perm)
 
