@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfgraft.load.check import RUNTIME_OP
 from tfgraft.load.model import NamedTensor, Resource
+from tfgraft.load.rename import with_own_functions
 
 
 def tensor_shape(spec: NamedTensor) -> Any:
@@ -40,6 +41,7 @@ def make_function(
     """
     if uses_engines(graph_def):
         import tfgraft.runtime  # noqa: F401  (registers the op)
+    graph_def = with_own_functions(graph_def)
     present = {node.name for node in graph_def.node}
 
     def call(*tensors: Any) -> list[Any]:

@@ -91,7 +91,8 @@ def test_bench(graph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert data["fallbacks"] == {}
     assert [o["name"] for o in data["outputs"]] == ["y:0", "z:0"]
     assert data["ratio"] == pytest.approx(data["original_ms"] / data["grafted_ms"])
-    np.savez(tmp_path / "feeds.npz", **{"x:0": np.ones((5, 8))})
+    arrays: dict[str, Any] = {"x:0": np.ones((5, 8))}
+    np.savez(tmp_path / "feeds.npz", **arrays)
     assert "times as fast" in run(capsys, "bench", graph, "--runs", "3", "--input", tmp_path / "feeds.npz")
 
 

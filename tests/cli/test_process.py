@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,10 +74,10 @@ np.testing.assert_allclose(y, frozen({str(graph)!r}), rtol=1e-5)
 
 
 def test_interrupt_exits_with_130_and_leaves_nothing(graph: Path, tmp_path: Path) -> None:
-    # A loop long enough that the interrupt falls into it: bench for a minute, stopped once it has started.
+    # The child says on standard error when it has come to the runs, which would go on for two minutes.
     feeds = tmp_path / "feeds.npz"
-    np.savez(feeds, **{"x:0": np.ones((1, 8), "f")})
-    # The child announces on standard error that the main loop is reached, by the pipe's first progress character.
+    arrays: dict[str, Any] = {"x:0": np.ones((1, 8), "f")}
+    np.savez(feeds, **arrays)
     code = (
         "import sys, tfgraft.cli.commands as c, tfgraft.bench as b\n"
         "real = b.compare\n"

@@ -21,29 +21,29 @@ def frozen_graph(dynamic: bool = True) -> Any:
     return graph.as_graph_def()
 
 
-class Linear(tf.Module):
+class Linear(tf.Module):  # type: ignore[misc]
     """Two signatures over one variable; `__call__` is a tf.function."""
 
     def __init__(self) -> None:
         super().__init__()
         self.w = tf.Variable(np.arange(6, dtype="f").reshape(3, 2), name="w")
 
-    @tf.function(input_signature=[tf.TensorSpec([None, 3], tf.float32, name="features")])
+    @tf.function(input_signature=[tf.TensorSpec([None, 3], tf.float32, name="features")])  # type: ignore[untyped-decorator]
     def __call__(self, x: Any) -> Any:
         return {"scores": tf.nn.relu(x @ self.w), "total": tf.reduce_sum(x)}
 
-    @tf.function(input_signature=[tf.TensorSpec([None, 3], tf.float32, name="x")])
+    @tf.function(input_signature=[tf.TensorSpec([None, 3], tf.float32, name="x")])  # type: ignore[untyped-decorator]
     def double(self, x: Any) -> Any:
         return {"doubled": 2.0 * x @ self.w}
 
-    @tf.function(input_signature=[tf.TensorSpec([None, 3], tf.float32, name="x")])
+    @tf.function(input_signature=[tf.TensorSpec([None, 3], tf.float32, name="x")])  # type: ignore[untyped-decorator]
     def looped(self, x: Any) -> Any:
         for _ in tf.range(3):
             x = tf.nn.relu(x @ self.w @ tf.transpose(self.w))
         return {"x": x}
 
 
-class Words(tf.Module):
+class Words(tf.Module):  # type: ignore[misc]
     """A lookup table with strings in and a weight behind it."""
 
     def __init__(self, folder: Path) -> None:
@@ -60,14 +60,14 @@ class Words(tf.Module):
         self.table = tf.lookup.StaticHashTable(lines, -1)
         self.w = tf.Variable([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="words")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="words")])  # type: ignore[untyped-decorator]
     def __call__(self, words: Any) -> Any:
         ids = self.table.lookup(words)
         vectors = tf.gather(self.w, tf.maximum(ids, 0))
         return {"ids": ids, "vectors": tf.nn.relu(tf.sqrt(vectors) * 2.0 + 1.0)}
 
 
-class Counter(tf.Module):
+class Counter(tf.Module):  # type: ignore[misc]
     """A model that writes a variable."""
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class Counter(tf.Module):
         self.count = tf.Variable(0.0)
         self.w = tf.Variable(2.0)
 
-    @tf.function(input_signature=[tf.TensorSpec([], tf.float32, name="x")])
+    @tf.function(input_signature=[tf.TensorSpec([], tf.float32, name="x")])  # type: ignore[untyped-decorator]
     def __call__(self, x: Any) -> Any:
         return {"y": self.count.assign_add(x) * self.w}
 

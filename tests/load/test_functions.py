@@ -147,3 +147,15 @@ def test_tensorflow_1_saved_model(tmp_path: Path) -> None:
     assert list(loaded.signature.inputs) == ["the words"]
     assert loaded.initializers
     assert run(loaded, ["b", "a", "c"])[0].tolist() == [60.0, 30.0, -3.0]
+
+
+def test_two_graphs_with_different_functions_of_one_name_run_beside_each_other() -> None:
+    module = Linear()
+    first, second = load(module.looped), load(module.looped)
+    for function in second.graph_def.library.function:
+        function.node_def.add(name="more", op="NoOp")
+    assert [f.signature.name for f in first.graph_def.library.function] == [
+        f.signature.name for f in second.graph_def.library.function
+    ]
+    for loaded in (first, second):
+        np.testing.assert_allclose(run(loaded, X)[0], module.looped(X)["x"].numpy(), rtol=1e-6)

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
+
+_OLD = re.compile(r"__[0-9a-f]{8}$")
 
 
 def rename_functions(graph_def: Any) -> Any:
     """Give every library function a name that depends on what is in the library; `graph_def` is changed.
 
-    The process has one table of functions. A frozen body with the name of the body that it was frozen from could not
-    be added to it; with a hash in its name it can, and loading the same model twice gives the same names.
+    The process has one table of functions. A body with the name of another one (that of the same model before
+    freezing, or that of another model) could not be added to it; with a hash in its name it can, and the same model
+    gets the same names each time.
     """
     if not graph_def.library.function:
         return graph_def
     text = graph_def.library.SerializeToString(deterministic=True)
-    suffix = hashlib.blake2b(text, digest_size=4).hexdigest()
-    new = {f.signature.name: f"{f.signature.name}_frozen_{suffix}" for f in graph_def.library.function}
+    suffix = "__" + hashlib.blake2b(text, digest_size=4).hexdigest()
+    names = [f.signature.name for f in graph_def.library.function]
+    bases = Counter(_OLD.sub("", name) for name in names)
+    new = {name: (_OLD.sub("", name) if bases[_OLD.sub("", name)] == 1 else name) + suffix for name in names}
     for function in graph_def.library.function:
         function.signature.name = new[function.signature.name]
         for value in function.attr.values():
@@ -30,6 +37,15 @@ def rename_functions(graph_def: Any) -> Any:
         for value in node.attr.values():
             _rename_value(value, new)
     return graph_def
+
+
+def with_own_functions(graph_def: Any) -> Any:
+    """Return the graph with its functions renamed, so that it can be imported beside any other; see above."""
+    if not graph_def.library.function:
+        return graph_def
+    copy = type(graph_def)()
+    copy.CopyFrom(graph_def)
+    return rename_functions(copy)
 
 
 def _all_nodes(graph_def: Any) -> Iterator[Any]:
