@@ -104,7 +104,7 @@ class OnnxContext:
         return self.value(item.ref, perm)
 
     def perm_of(self, view: NodeView, i: int) -> Perm | None:
-        """Return the order, without `UNIT`, in which data input `i` is held first (None: TensorFlow's, or a constant)."""
+        """Return the order in which data input `i` is held first, `UNIT` forms left out (None: TensorFlow's order)."""
         held = self._held.get(view.inputs[i].ref, {})
         return next((perm for perm in held if perm is None or UNIT not in perm), None)
 
