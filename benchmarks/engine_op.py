@@ -4,8 +4,8 @@
 
 Each column is one function with one op in it on a float32 tensor, called through its ConcreteFunction. "adds" is the
 median over the rounds of the difference to `tf.identity` in the same round; a round is the median of some calls.
-`tf.numpy_function` gets the cheapest function there is. It is faster here than in a process without tfgraft, because
-both run Python on the same threads of TensorFlow and tfgraft keeps Python's state of these.
+`tf.numpy_function` gets the cheapest function there is. It gets faster once an engine op has run, because both run
+Python on the same threads of TensorFlow and tfgraft keeps Python's state of these; so it is also measured before.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ from tfgraft.plugins.protocol import (
     fingerprint,
 )
 from tfgraft.registry.support import SUPPORTED, Support
+
+ALONE = "tf.numpy_function, before"
 
 
 class Copy:
@@ -126,6 +128,15 @@ def measure(functions: Mapping[str, Any], x: Any, rounds: int, calls: int) -> di
     return times
 
 
+def show(floats: int, times: Mapping[str, Sequence[float]], reference: str) -> None:
+    """Print the medians, what each op adds to `tf.identity`, and its share of what `reference` adds."""
+    base = times["tf.identity"]
+    adds = {n: statistics.median(t - b for t, b in zip(ts, base, strict=True)) for n, ts in times.items()}
+    for name, values in times.items():
+        share = f"{adds[name] / adds[reference]:.2f}" if name != "tf.identity" else ""
+        print(f"{floats:>8} {name:<32} {statistics.median(values):>10.1f} {adds[name]:>8.1f} {share:>18}")
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -133,19 +144,18 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=20)
     args = parser.parse_args()
     tfgraft.runtime.register_engine(CopyBuilder())
-    print(f"{'floats':>8} {'op':<20} {'us a call':>10} {'adds us':>8} {'share of numpy_function':>24}")
-    for rows, size in ((1, 8), (8, 1024)):
+    print(f"{'floats':>8} {'op':<32} {'us a call':>10} {'adds us':>8} {'of numpy_function':>18}")
+    sizes = ((1, 8), (8, 1024))
+    for rows, size in sizes:
+        alone = {"tf.identity": native_function(tf.identity, size), ALONE: native_function(through_numpy, size)}
+        show(rows * size, measure(alone, tf.ones((rows, size)), args.rounds, args.calls), ALONE)
+    for rows, size in sizes:
         functions = {
             "tf.identity": native_function(tf.identity, size),
             "tf.numpy_function": native_function(through_numpy, size),
             "engine op": engine_function(size),
         }
-        times = measure(functions, tf.ones((rows, size)), args.rounds, args.calls)
-        base = times["tf.identity"]
-        adds = {n: statistics.median(t - b for t, b in zip(ts, base, strict=True)) for n, ts in times.items()}
-        for name, values in times.items():
-            share = f"{adds[name] / adds['tf.numpy_function']:.2f}" if name != "tf.identity" else ""
-            print(f"{rows * size:>8} {name:<20} {statistics.median(values):>10.1f} {adds[name]:>8.1f} {share:>24}")
+        show(rows * size, measure(functions, tf.ones((rows, size)), args.rounds, args.calls), "tf.numpy_function")
     fallbacks = tfgraft.runtime.counters().fallbacks
     print(f"engine calls {tfgraft.runtime.counters().calls}, of which fell back {fallbacks}")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import logging
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -64,6 +63,7 @@ class Kernel:
         self._results = signature.outputs
         self._check(fingerprint, attrs.integer("data_inputs"))
         self._free: list[Call] = []
+        self._made = 0
         self._counters = process.counters.node(self.name)
         self._tick = self._counters.tick
         self._run: Callable[..., None] | None = None
@@ -110,8 +110,13 @@ class Kernel:
             self._free.append(call)
 
     def _new_call(self) -> Call:
+        self._made += 1
         declared = (*self._data, *self._weights)
         return Call(self._process.api, self._inputs, self._outputs, declared, self._results, len(self._data))
+
+    def busy(self) -> bool:
+        """Tell whether a call is running."""
+        return len(self._free) < self._made
 
     def delete(self) -> None:
         """Let go of everything; no call is running and none will come."""
@@ -220,16 +225,18 @@ def callbacks(process: Process, device: Device) -> tuple[Any, Any, Any]:
             kernels[handle].compute(context)
         except BaseException as error:
             status = api.TF_NewStatus()
-            api.set_status(status, capi.INTERNAL, f"{OP_NAME}: {describe(error)}")
+            known = handle in kernels
+            process.refused += not known
+            text = describe(error) if known else "the process is ending, and Python with it"
+            api.set_status(status, capi.INTERNAL if known else capi.CANCELLED, f"{OP_NAME}: {text}")
             api.TF_OpKernelContext_Failure(context, status)
             api.TF_DeleteStatus(status)
 
     def delete(handle: int | None) -> None:
-        # A kernel may outlive the interpreter's modules; then the operating system cleans up.
-        if handle is None or sys.is_finalizing():
-            return
+        # A kernel may outlive the process's close; then the operating system cleans up.
         try:
-            kernels.pop(handle).delete()
+            if handle is not None and handle in kernels:
+                kernels.pop(handle).delete()
         except Exception:
             _LOG.exception("an engine node could not be cleaned up")
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import sys
 import threading
+import time
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -17,6 +19,8 @@ from tfgraft.runtime.node import Signature
 
 _SLOT = "tfgraft._runtime_process"
 _WARNINGS_PER_NODE = 16
+_QUIET = 4  # hundredths of a second without any call that the end of the process waits for
+_PATIENCE = 5.0  # seconds that the end of the process waits for engines at work
 
 
 class Process:
@@ -29,16 +33,34 @@ class Process:
         self.kernels: dict[int, Any] = {}
         self.callbacks: list[Any] = []
         """Every callback that TensorFlow holds; one that is collected would crash the process."""
+        self.refused = 0
+        """Calls that came after `close`."""
         self._handles = itertools.count(1)
         self._engines: dict[tuple[str, str, Device], SharedEngine] = {}
         self._warned: dict[str, set[str]] = {}
         self._lock = threading.RLock()
+        atexit.register(self.close)
 
     def add_kernel(self, kernel: Any) -> int:
         """Keep a kernel and return the handle by which TensorFlow names it."""
         handle = next(self._handles)
         self.kernels[handle] = kernel
         return handle
+
+    def close(self) -> None:
+        """Let no call into Python any more and wait for those that run, because the interpreter is about to end.
+
+        A thread of TensorFlow's (of a prefetching dataset, or of a session that a daemon thread runs) that entered
+        Python after that would bring the process down with "FATAL: exception not rethrown".
+        """
+        kernels = list(self.kernels.values())
+        self.kernels.clear()
+        end = time.monotonic() + _PATIENCE
+        quiet = 0 if kernels else _QUIET
+        while quiet < _QUIET and time.monotonic() < end:
+            refused = self.refused
+            time.sleep(0.01)
+            quiet = 0 if self.refused != refused or any(k.busy() for k in kernels) else quiet + 1
 
     def acquire(
         self, engine: str, fingerprint: str, device: Device, signature: Signature, payload: Callable[[], bytes]
