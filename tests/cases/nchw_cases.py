@@ -92,7 +92,10 @@ def _vectorized(op: str) -> Any:
 _ODD = ((None, 4, None, None),)
 
 CASES = [
-    *(_case(f"first-{p}{'-dynamic' if d else ''}", "Conv2D", _conv(p), _X, d) for p, d in [("SAME", False), ("SAME", _ODD), ("VALID", _ODD)]),
+    *(
+        _case(f"first-{p}{'-dynamic' if d else ''}", "Conv2D", _conv(p), _X, d)
+        for p, d in [("SAME", False), ("SAME", _ODD), ("VALID", _ODD)]
+    ),
     _case("first-explicit", "Conv2D", _conv("EXPLICIT", 1, 0, 2, 1), _X),
     _case(
         "first",
