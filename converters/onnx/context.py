@@ -229,6 +229,10 @@ class OnnxContext:
         """Say that a tensor is the same as another one (Identity)."""
         self._held[ref] = self._held[source]
 
+    def held_values(self) -> dict[str, tuple[TensorRef, Perm | None]]:
+        """Return, for each ONNX value that holds a tensor, the tensor and the order."""
+        return {name: (ref, perm) for ref, held in self._held.items() for perm, name in held.items()}
+
     def is_held(self, ref: TensorRef) -> bool:
         """Tell whether a tensor has an ONNX value."""
         return ref in self._held

@@ -1,0 +1,75 @@
+"""PRelu: `relu(x) + a * -relu(-x)`, as Keras and converted graphs write it.
+
+ONNX Runtime keeps convolutions in a blocked layout and leaves it for any op that it has no blocked kernel for, PRelu
+among them. As `a * x + (1 - a) * relu(x)`, both products being depthwise convolutions of size one, it stays in that
+layout.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tfgraft.converters.onnx.fusions.rewriter import Rewriter
+
+
+def fuse_prelu(rewriter: Rewriter) -> int:
+    """Rewrite every PRelu pattern on channels-first images with one slope a channel; return how many there were."""
+    count = 0
+    for add in [node for node in rewriter.ctx.nodes if node.op_type == "Add"]:
+        for positive, negative in (tuple(add.input), tuple(add.input)[::-1]):
+            found = _match(rewriter, positive, negative)
+            if found is not None:
+                x, slope, sign, old = found
+                _rewrite(rewriter, x, slope, sign, [*old, add], add)
+                count += 1
+                break
+    return count
+
+
+def _match(rewriter: Rewriter, positive: str, negative: str) -> tuple[str, str, int, list[Any]] | None:
+    """Return x, the slope's initializer, its sign, and the nodes that go."""
+    relu, product = rewriter.maker(positive, "Relu"), rewriter.maker(negative, "Mul")
+    if relu is None or product is None or rewriter.only_reader(positive) is None:
+        return None
+    parts = rewriter.split(product)
+    if parts is None or rewriter.only_reader(negative) is None:
+        return None
+    value, slope = parts
+    old, sign = [relu, product], -1
+    outer = rewriter.maker(value, "Neg")
+    if outer is not None:
+        old.append(outer)
+        value, sign = outer.input[0], 1
+    inner = rewriter.maker(value, "Relu")
+    flipped = rewriter.maker(inner.input[0], "Neg") if inner is not None else None
+    if inner is None or flipped is None or flipped.input[0] != relu.input[0]:
+        return None
+    old += [inner, flipped]
+    if any(rewriter.only_reader(node.output[0]) is None for node in old):
+        return None
+    x = relu.input[0]
+    shape, dims = rewriter.dims(x), rewriter.dims(slope)
+    if shape is None or dims is None or len(shape) != 4 or shape[1] < 1:
+        return None
+    # One slope for each channel; others (one for each pixel) keep their nodes.
+    if dims not in ((1, shape[1], 1, 1), (shape[1], 1, 1)):
+        return None
+    return x, slope, sign, old
+
+
+def _rewrite(rewriter: Rewriter, x: str, slope: str, sign: int, old: list[Any], last: Any) -> None:
+    ctx = rewriter.ctx
+    start = len(ctx.nodes)
+    ctx.begin(ctx.origins[last.name])
+    channels = (rewriter.dims(x) or ())[1]
+    kernel = ctx.node("Reshape", [slope, ctx.ints((channels, 1, 1, 1))])
+    if sign < 0:
+        kernel = ctx.node("Neg", [kernel])
+    # These nodes compute on constants: ONNX Runtime folds them when the model is loaded.
+    rest = ctx.node("Sub", [ctx.const(np.float32(1)), kernel])
+    scaled = ctx.node("Conv", [x, kernel], group=channels, kernel_shape=[1, 1])
+    positive = ctx.node("Conv", [ctx.node("Relu", [x]), rest], group=channels, kernel_shape=[1, 1])
+    ctx.node("Add", [positive, scaled])
+    rewriter.replace(old, last, start)

@@ -1,0 +1,98 @@
+"""Rewriter: looking around in the nodes of an OnnxContext, and putting new nodes in the place of old ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto, numpy_helper
+
+from tfgraft.converters.onnx.context import OnnxContext
+
+Dims = tuple[int, ...]
+
+
+class Rewriter:
+    """The nodes of a context by what they make and read.
+
+    Args:
+        ctx: the context, all of its nodes emitted, in topological order.
+        shapes: shapes of values as far as known, negative sizes being unknown.
+    """
+
+    def __init__(self, ctx: OnnxContext, shapes: Mapping[str, Dims]) -> None:
+        self.ctx = ctx
+        self.shapes = shapes
+        self._maker: dict[str, Any] = {}
+        self._readers: dict[str, list[Any]] = {}
+        for node in ctx.nodes:
+            self._maker.update((name, node) for name in node.output)
+            for name in node.input:
+                self._readers.setdefault(name, []).append(node)
+        self._constants = {t.name: t for t in ctx.initializers}
+        self._removed: set[str] = set()
+        self._placed: dict[str, list[Any]] = {}
+
+    def maker(self, value: str, op: str) -> Any | None:
+        """Return the node that makes a value, if it is of type `op` and was not rewritten."""
+        node = self._maker.get(value)
+        return node if node is not None and node.op_type == op and node.name not in self._removed else None
+
+    def readers(self, value: str, op: str = "") -> list[Any]:
+        """Return the nodes that read a value; those of type `op` only, if it is given."""
+        return [n for n in self._readers.get(value, ()) if not op or n.op_type == op]
+
+    def only_reader(self, value: str) -> Any | None:
+        """Return the one node that reads a value, or None if there are several or none."""
+        readers = self._readers.get(value, [])
+        return readers[0] if len(readers) == 1 else None
+
+    def is_constant(self, value: str) -> bool:
+        """Tell whether a value is an initializer."""
+        return value in self._constants
+
+    def dims(self, value: str) -> Dims | None:
+        """Return the shape of an initializer, or of a value as far as known."""
+        tensor = self._constants.get(value)
+        return tuple(tensor.dims) if tensor is not None else self.shapes.get(value)
+
+    def scalar(self, value: str) -> float | None:
+        """Return the one element of an initializer that has one."""
+        array = self._array(value)
+        return float(array.reshape(())) if array is not None and array.size == 1 else None
+
+    def split(self, node: Any) -> tuple[str, str] | None:
+        """Return (value, constant) of a commutative node with one constant input, or None."""
+        a, b = node.input
+        if self.is_constant(a) == self.is_constant(b):
+            return None
+        return (b, a) if self.is_constant(a) else (a, b)
+
+    def replace(self, old: Iterable[Any], last: Any, first_new: int) -> None:
+        """Put the nodes emitted since the context had `first_new` of them in the place of old ones.
+
+        The last new node's output gets the name of `last`'s, which is one of the old ones.
+        """
+        new = self.ctx.nodes[first_new:]
+        del self.ctx.nodes[first_new:]
+        new[-1].output[0] = last.output[0]
+        self._removed.update(node.name for node in old)
+        self._placed[last.name] = new
+
+    def finish(self) -> None:
+        """Carry the replacements out."""
+        nodes = []
+        for node in self.ctx.nodes:
+            if node.name in self._placed:
+                nodes.extend(self._placed[node.name])
+            elif node.name not in self._removed:
+                nodes.append(node)
+        self.ctx.nodes[:] = nodes
+
+    def _array(self, value: str) -> NDArray[Any] | None:
+        tensor = self._constants.get(value)
+        if tensor is None or tensor.data_location == TensorProto.EXTERNAL or np.prod(tensor.dims, dtype=int) > 1:
+            return None
+        return numpy_helper.to_array(tensor)
