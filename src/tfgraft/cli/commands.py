@@ -194,13 +194,13 @@ def _arguments(args: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
 
 
 def _plan(args: argparse.Namespace, terminal: Terminal) -> Any:
-    from tfgraft.optimize import plan as run
+    from tfgraft.api import plan as run
 
     return run(args.model, **_arguments(args, terminal), **dict(args.option))
 
 
 def _optimize(args: argparse.Namespace, terminal: Terminal, options: dict[str, Any] | None = None) -> Any:
-    from tfgraft.optimize import optimize as run
+    from tfgraft.api import optimize as run
 
     chosen = dict(args.option) if options is None else options
     return run(args.model, strict=args.strict, **_arguments(args, terminal), **chosen)

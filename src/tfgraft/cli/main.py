@@ -15,6 +15,8 @@ from tfgraft.cli.terminal import Terminal
 from tfgraft.errors import TfGraftError
 from tfgraft.quiet import quiet_python
 
+_LONGEST = 300
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `tfgraft` with the arguments `argv` (default: the process's) and return the exit code."""
@@ -56,7 +58,9 @@ def _tell(terminal: Terminal, error: Exception) -> None:
     elif isinstance(error, ValueError) or kind == "PassError":
         terminal.error(str(error), kind=kind)
     else:
-        terminal.error(f"{kind}: {error}", "This should not happen; --debug shows where it did.", kind)
+        # TensorFlow's own errors may hold whole graphs.
+        line = (str(error).strip() or "no message").splitlines()[0][:_LONGEST]
+        terminal.error(f"{kind}: {line}", "This should not happen; --debug shows where it did.", kind)
 
 
 @contextlib.contextmanager

@@ -8,13 +8,14 @@ from typing import Any
 from tensorflow.python.framework import op_def_registry
 
 from tfgraft.errors import ModelError, listing, nearest
+from tfgraft.load.index import GraphIndex
 
 _VARIABLES = frozenset({"Variable", "VariableV2", "AutoReloadVariable", "VarHandleOp", "TemporaryVariable"})
 RUNTIME_OP = "TfGraft>Engine"
 
 
-def check_graph(graph_def: Any, source: str) -> None:
-    """Check what can be checked without importing the graph; linear in its size.
+def check_graph(graph_def: Any, source: str) -> GraphIndex:
+    """Check what can be checked without importing the graph, and return its index; linear in its size.
 
     Raises:
         ModelError: the graph is empty, or has nodes without name or op, names twice, unknown ops, inputs that do
@@ -22,19 +23,22 @@ def check_graph(graph_def: Any, source: str) -> None:
     """
     if not graph_def.node:
         raise ModelError(f"{source} holds an empty graph.", "Is it the right file, and was it written to the end?")
-    names = _check_nodes(graph_def, source)
+    _check_nodes(graph_def, source)
     check_ops(graph_def, source)
-    for node in graph_def.node:
-        for text in node.input:
-            if _producer(text) not in names:
+    index = GraphIndex.of(graph_def)
+    for name, producers in index.producers.items():
+        for i, producer in enumerate(producers):
+            if producer not in index.nodes:
+                node = index.nodes[name]
                 raise ModelError(
-                    f"Node {node.name!r} ({node.op}) of {source} reads {text!r}, which does not exist.",
-                    nearest(_producer(text), names) or "The file is damaged, or was cut out of a larger graph.",
+                    f"Node {name!r} ({node.op}) of {source} reads {node.input[i]!r}, which does not exist.",
+                    nearest(producer, index.nodes) or "The file is damaged, or was cut out of a larger graph.",
                 )
-    _check_cycles(graph_def, source)
+    _check_cycles(index, source)
+    return index
 
 
-def _check_nodes(graph_def: Any, source: str) -> set[str]:
+def _check_nodes(graph_def: Any, source: str) -> None:
     names: set[str] = set()
     for i, node in enumerate(graph_def.node):
         if not node.name or not node.op:
@@ -46,7 +50,6 @@ def _check_nodes(graph_def: Any, source: str) -> set[str]:
         if node.name in names:
             raise ModelError(f"{source} has two nodes named {node.name!r}.", "Names must be unique in a graph.")
         names.add(node.name)
-    return names
 
 
 def check_ops(graph_def: Any, source: str) -> None:
@@ -70,13 +73,13 @@ def check_ops(graph_def: Any, source: str) -> None:
         )
 
 
-def check_frozen(graph_def: Any, reachable: set[str], source: str) -> None:
+def check_frozen(index: GraphIndex, used: set[str], source: str) -> None:
     """Check that no variable is left in the part of the graph that is used.
 
     Raises:
         ModelError: naming the variables.
     """
-    variables = [n.name for n in graph_def.node if n.op in _VARIABLES and n.name in reachable]
+    variables = [name for name, node in index.nodes.items() if name in used and node.op in _VARIABLES]
     if variables:
         raise ModelError(
             f"{source} is not frozen: it has variables without values ({listing(variables)}).",
@@ -85,20 +88,16 @@ def check_frozen(graph_def: Any, reachable: set[str], source: str) -> None:
         )
 
 
-def _producer(text: str) -> str:
-    return text[1:] if text.startswith("^") else text.partition(":")[0]
-
-
-def _check_cycles(graph_def: Any, source: str) -> None:
+def _check_cycles(index: GraphIndex, source: str) -> None:
     # Only the edge out of a NextIteration may close a cycle: without those edges the graph must sort.
+    back = {name for name, node in index.nodes.items() if node.op in ("NextIteration", "RefNextIteration")}
     waiting: dict[str, int] = {}
     readers: dict[str, list[str]] = {}
-    back = {node.name for node in graph_def.node if node.op in ("NextIteration", "RefNextIteration")}
-    for node in graph_def.node:
-        producers = {_producer(text) for text in node.input} - back
-        waiting[node.name] = len(producers)
+    for name, every in index.producers.items():
+        producers = [p for p in every if p not in back] if back else every
+        waiting[name] = len(producers)
         for producer in producers:
-            readers.setdefault(producer, []).append(node.name)
+            readers.setdefault(producer, []).append(name)
     ready = deque(name for name, count in waiting.items() if count == 0)
     sorted_nodes = 0
     while ready:
@@ -108,20 +107,16 @@ def _check_cycles(graph_def: Any, source: str) -> None:
             if waiting[reader] == 0:
                 ready.append(reader)
     if sorted_nodes < len(waiting):
-        stuck = _one_cycle({name for name, count in waiting.items() if count > 0}, graph_def, back)
+        stuck = _one_cycle({name for name, count in waiting.items() if count > 0}, index, back)
         raise ModelError(
             f"{source} has a cycle that is not a loop: {' -> '.join(stuck)}.",
             "Only loops that close with NextIteration may go round.",
         )
 
 
-def _one_cycle(stuck: set[str], graph_def: Any, back: set[str]) -> list[str]:
+def _one_cycle(stuck: set[str], index: GraphIndex, back: set[str]) -> list[str]:
     # Every stuck node reads a stuck node, so walking upstream must come round.
-    upstream = {
-        node.name: next(p for p in map(_producer, node.input) if p in stuck and p not in back)
-        for node in graph_def.node
-        if node.name in stuck
-    }
+    upstream = {name: next(p for p in index.producers[name] if p in stuck and p not in back) for name in stuck}
     name = min(stuck)
     path: list[str] = []
     while name not in path:

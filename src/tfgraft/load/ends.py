@@ -7,10 +7,11 @@ from typing import Any
 
 from tensorflow.python.framework import op_def_registry
 
-from tfgraft.errors import ModelError, listing, nearest
+from tfgraft.errors import ModelError, nearest
 from tfgraft.graph.dtypes import name_of
 from tfgraft.graph.ref import TensorRef
 from tfgraft.graph.view import Shape
+from tfgraft.load.index import GraphIndex, producer_of
 from tfgraft.load.model import NamedTensor
 
 _NO_OUTPUT = frozenset({"Const", "Placeholder", "PlaceholderV2", "PlaceholderWithDefault", "NoOp", "Assert"})
@@ -18,41 +19,13 @@ _FIRST_OUTPUT_ONLY = ("FusedBatchNorm",)
 _DEFAULTED = ("PlaceholderWithDefault",)
 
 
-def by_name(graph_def: Any) -> dict[str, Any]:
-    """Return the nodes of a GraphDef by name."""
-    return {node.name: node for node in graph_def.node}
-
-
-def reachable(graph_def: Any, outputs: Iterable[str], stop: frozenset[str] = frozenset()) -> set[str]:
-    """Return the names of the nodes that the outputs need, through data and control edges.
-
-    Args:
-        graph_def: the graph.
-        outputs: tensor or node names.
-        stop: nodes that are fed: they are reached, what is before them is not.
-    """
-    nodes = by_name(graph_def)
-    todo = [TensorRef.parse(name).node for name in outputs]
-    seen: set[str] = set(todo)
-    while todo:
-        name = todo.pop()
-        if name in stop:
-            continue
-        for text in nodes[name].input:
-            producer = text[1:] if text.startswith("^") else text.partition(":")[0]
-            if producer not in seen:
-                seen.add(producer)
-                todo.append(producer)
-    return seen
-
-
-def resolve_outputs(graph_def: Any, outputs: Sequence[str], source: str) -> tuple[str, ...]:
+def resolve_outputs(index: GraphIndex, outputs: Sequence[str], source: str) -> tuple[str, ...]:
     """Turn names given by the user ("a", "a:0") into tensor names of the graph.
 
     Raises:
         ModelError: there is no such node (the nearest names are told) or the node has no such output.
     """
-    nodes = by_name(graph_def)
+    nodes = index.nodes
     found: list[str] = []
     for text in outputs:
         try:
@@ -64,7 +37,7 @@ def resolve_outputs(graph_def: Any, outputs: Sequence[str], source: str) -> tupl
                 f"{source} has no node {ref.node!r} to take as an output.",
                 nearest(ref.node, nodes) or "Leave outputs out to see those that are found.",
             )
-        count = len(output_types(graph_def, nodes[ref.node]))
+        count = len(output_types(index.graph_def, nodes[ref.node]))
         if ref.port >= count:
             raise ModelError(
                 f"Node {ref.node!r} ({nodes[ref.node].op}) has {count} output{'s' * (count != 1)}; "
@@ -76,7 +49,7 @@ def resolve_outputs(graph_def: Any, outputs: Sequence[str], source: str) -> tupl
     return tuple(found)
 
 
-def find_outputs(graph_def: Any, source: str) -> tuple[str, ...]:
+def find_outputs(index: GraphIndex, source: str) -> tuple[str, ...]:
     """Return the outputs of nodes that nothing reads, in the order of the graph.
 
     Constants, placeholders, NoOps, assertions and nodes without outputs are no outputs. Where every candidate is
@@ -85,13 +58,17 @@ def find_outputs(graph_def: Any, source: str) -> tuple[str, ...]:
     Raises:
         ModelError: there are none.
     """
-    data = {t.partition(":")[0] for n in graph_def.node for t in n.input if not t.startswith("^")}
-    control = {t[1:] for n in graph_def.node for t in n.input if t.startswith("^")}
-    for read in (data | control, data):
+    graph_def = index.graph_def
+    data: set[str] = set()
+    any_edge: set[str] = set()
+    for node in graph_def.node:
+        any_edge.update(index.producers[node.name])
+        data.update(producer_of(text) for text in node.input if text[:1] != "^")
+    for read in (any_edge, data):
         found = [
-            f"{node.name}:{port}"
-            for node in graph_def.node
-            if node.name not in read and node.op not in _NO_OUTPUT and "Summary" not in node.op
+            f"{name}:{port}"
+            for name, node in index.nodes.items()
+            if name not in read and node.op not in _NO_OUTPUT and "Summary" not in node.op
             for port in _useful_ports(graph_def, node)
         ]
         if found:
@@ -132,7 +109,7 @@ def shape_of(proto: Any) -> Shape:
 
 
 def find_inputs(
-    graph_def: Any, used: set[str], wanted: Iterable[str] = ()
+    index: GraphIndex, used: set[str], wanted: Iterable[str] = ()
 ) -> tuple[tuple[NamedTensor, ...], tuple[NamedTensor, ...]]:
     """Return the inputs that must be fed and those that need not be, in the order of the graph.
 
@@ -142,12 +119,11 @@ def find_inputs(
     Raises:
         ModelError: the graph wants an input of a type that cannot be fed.
     """
-    nodes = by_name(graph_def)
     required: list[NamedTensor] = []
     optional: list[NamedTensor] = []
     names = {TensorRef.parse(w).node for w in wanted}
-    for node in graph_def.node:
-        if node.name not in used or not node.op.startswith("Placeholder"):
+    for node in index.placeholders:
+        if node.name not in used:
             continue
         spec = NamedTensor(
             f"{node.name}:0",
@@ -159,7 +135,7 @@ def find_inputs(
                 f"Input {node.name!r} is a {spec.dtype}: it stands for something outside the graph.",
                 "Give the SavedModel that the graph comes from, or name outputs that do not need it.",
             )
-        if node.op in _DEFAULTED and node.name not in names and _is_constant(nodes, node.input[0]):
+        if node.op in _DEFAULTED and node.name not in names and _is_constant(index.nodes, node.input[0]):
             optional.append(NamedTensor(spec.name, spec.dtype, spec.shape, required=False))
         else:
             required.append(spec)
@@ -171,8 +147,3 @@ def _is_constant(nodes: dict[str, Any], text: str) -> bool:
     while node.op == "Identity":
         node = nodes[node.input[0].partition(":")[0]]
     return bool(node.op == "Const")
-
-
-def describe(tensors: Sequence[NamedTensor]) -> str:
-    """Return the tensors as text, for messages."""
-    return listing(str(t) for t in tensors)

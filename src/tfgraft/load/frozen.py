@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tfgraft.errors import ModelError
 from tfgraft.graph.view import Shape
 from tfgraft.load.check import check_frozen, check_graph
-from tfgraft.load.ends import find_inputs, find_outputs, output_types, reachable, resolve_outputs
+from tfgraft.load.ends import find_inputs, find_outputs, output_types, resolve_outputs
 from tfgraft.load.model import LoadedModel, NamedTensor
 from tfgraft.load.shapes import InputShapes, match_shapes, set_shapes
 
@@ -72,27 +73,20 @@ def load_graph_def(
     Raises:
         ModelError: see `tfgraft.load.load`.
     """
-    check_graph(graph_def, source)
-    names = resolve_outputs(graph_def, outputs, source) if outputs is not None else find_outputs(graph_def, source)
-    wanted = input_shapes.keys() if isinstance(input_shapes, dict) else ()
-    inputs, optional, used = _ends(graph_def, names, wanted)
-    check_frozen(graph_def, used, source)
+    index = check_graph(graph_def, source)
+    names = resolve_outputs(index, outputs, source) if outputs is not None else find_outputs(index, source)
+    wanted = tuple(input_shapes) if isinstance(input_shapes, Mapping) else ()
+    every = index.reachable(names)
+    inputs, optional = find_inputs(index, every, wanted)
+    # What computes the default of an input that is fed is not needed, nor are the inputs of that.
+    used = index.reachable(names, stop=frozenset(i.node for i in inputs))
+    inputs, optional = find_inputs(index, used, wanted)
+    check_frozen(index, used, source)
     if input_shapes is not None:
         shapes = match_shapes(inputs, input_shapes, {})
         graph_def = set_shapes(graph_def, inputs, shapes)
-        inputs, optional, used = _ends(graph_def, names, wanted)
+        inputs = tuple(replace(i, shape=shapes.get(i.name, i.shape)) for i in inputs)
     return LoadedModel(graph_def, inputs, describe_outputs(graph_def, names, source), None, optional, source=source)
-
-
-def _ends(
-    graph_def: Any, outputs: Iterable[str], wanted: Iterable[str]
-) -> tuple[tuple[NamedTensor, ...], tuple[NamedTensor, ...], set[str]]:
-    outputs, wanted = tuple(outputs), tuple(wanted)
-    every = reachable(graph_def, outputs)
-    fed, _ = find_inputs(graph_def, every, wanted)
-    used = reachable(graph_def, outputs, stop=frozenset(i.node for i in fed))
-    required, optional = find_inputs(graph_def, used, wanted)
-    return required, optional, used
 
 
 def describe_outputs(graph_def: Any, names: Sequence[str], source: str) -> tuple[NamedTensor, ...]:

@@ -12,7 +12,7 @@ from tensorflow.python.framework import convert_to_constants
 
 from tfgraft.errors import ModelError, listing, nearest
 from tfgraft.load.check import check_frozen, check_graph
-from tfgraft.load.ends import reachable, resolve_outputs
+from tfgraft.load.ends import resolve_outputs
 from tfgraft.load.frozen import describe_outputs, first_line
 from tfgraft.load.model import LoadedModel, NamedTensor, Resource, Signature, signature_keys
 from tfgraft.load.mutated import written_resources
@@ -96,16 +96,15 @@ def load_concrete(
     captures = {inner.name: outer for outer, inner in function.graph.captures}
     handles = {name: outer for name, outer in captures.items() if outer.dtype == tf.resource}
     graph_def = _freeze(function, handles.keys(), source)
-    check_graph(graph_def, source)
-    present = {node.name for node in graph_def.node}
-    waiting = {f"{node.name}:0" for node in graph_def.node if node.op == "Placeholder"}
+    index = check_graph(graph_def, source)
+    waiting = {f"{node.name}:0" for node in index.placeholders}
     owners = _owners((*roots, *function.graph.variables))
     resources = tuple(
         Resource(name, outer, owners.get(id(outer))) for name, outer in handles.items() if name in waiting
     )
     own = [t for t in function.inputs if t.name not in captures]
     inputs = tuple(NamedTensor(t.name, t.dtype.name, _shape(t)) for t in own)
-    gone = [i.name for i in inputs if i.node not in present]
+    gone = [i.name for i in inputs if i.node not in index.nodes]
     if gone:
         raise ModelError(f"Freezing {source} lost its inputs {listing(gone)}.")
 
@@ -116,14 +115,14 @@ def load_concrete(
         inputs = tuple(NamedTensor(i.name, i.dtype, shapes.get(i.name, i.shape)) for i in inputs)
     if outputs is not None:
         aliases = dict(zip(_output_names(function), (t.name for t in function.outputs), strict=True))
-        fetches = resolve_outputs(graph_def, [aliases.get(name, name) for name in outputs], source)
+        fetches = resolve_outputs(index, [aliases.get(name, name) for name in outputs], source)
         made = signature_keys(fetches)
         out_names = [name if name in aliases else key for name, key in zip(outputs, made, strict=True)]
     else:
         fetches = tuple(t.name for t in function.outputs)
         out_names = list(names[1] or _output_names(function))
-    used = reachable(graph_def, fetches)
-    check_frozen(graph_def, used, source)
+    used = index.reachable(fetches)
+    check_frozen(index, used, source)
     return LoadedModel(
         graph_def,
         inputs,

@@ -8,15 +8,14 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-_OLD = re.compile(r"__[0-9a-f]{8}$")
+_OLD = re.compile(r"(_frozen_\d+)?(__[0-9a-f]{8})?$")
 
 
 def rename_functions(graph_def: Any) -> Any:
     """Give every library function a name that depends on what is in the library; `graph_def` is changed.
 
     The process has one table of functions. A body with the name of another one (that of the same model before
-    freezing, or that of another model) could not be added to it; with a hash in its name it can, and the same model
-    gets the same names each time.
+    freezing, or that of another model) could not be added to it; with a hash in its name it can.
     """
     if not graph_def.library.function:
         return graph_def
