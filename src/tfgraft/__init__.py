@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tfgraft import runtime as runtime
+    from tfgraft.api import optimize, plan
     from tfgraft.grafted import Grafted
-    from tfgraft.optimize import optimize, plan
     from tfgraft.passes.default import default_pipeline
     from tfgraft.passes.pipeline import Pipeline
     from tfgraft.registry.registry import Registry
@@ -26,8 +26,8 @@ _WHERE = {
     "Report": "tfgraft.report.report",
     "default_pipeline": "tfgraft.passes.default",
     "load_saved_model": "tfgraft.runtime",
-    "optimize": "tfgraft.optimize",
-    "plan": "tfgraft.optimize",
+    "optimize": "tfgraft.api",
+    "plan": "tfgraft.api",
 }
 
 __all__ = [
@@ -48,10 +48,7 @@ def __getattr__(name: str) -> Any:
     if name == "runtime":
         return importlib.import_module("tfgraft.runtime")
     if name in _WHERE:
-        module = importlib.import_module(_WHERE[name])
-        # Kept, because importing tfgraft.optimize has just made `optimize` the name of that module.
-        globals().update({each: getattr(module, each) for each in _WHERE if _WHERE[each] == module.__name__})
-        return globals()[name]
+        return getattr(importlib.import_module(_WHERE[name]), name)
     raise AttributeError(f"module 'tfgraft' has no attribute {name!r}")
 
 

@@ -1,80 +1,110 @@
 """HardSwish: `x * relu6(x + 3) / 6`, in the orders in which graphs write it.
 
-`x / 6 + 1/2`, clipped to [0, 1], is a depthwise convolution of size one with a clip behind it, which ONNX Runtime fuses
-and keeps in its blocked layout; written out, the pattern leaves that layout and comes back.
+`x * k * clip(x + s, a, b)` is `x * clip(k * x + k * s, k * a, k * b)` for positive `k`: a depthwise convolution of size
+one with a clip behind it, which ONNX Runtime fuses and keeps in its blocked layout. Written out, the pattern leaves
+that layout and comes back.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tfgraft.converters.onnx.fusions.rewriter import Rewriter
 
-_SIXTH = 1 / 6
+
+@dataclass(frozen=True)
+class _Match:
+    """`x * factor * clip(x + shift, low, high)`, made by the nodes `old`, the last of them being `last`."""
+
+    x: str
+    factor: float
+    shift: float
+    low: float
+    high: float
+    old: tuple[Any, ...]
+    last: Any
 
 
 def fuse_hard_swish(rewriter: Rewriter) -> int:
-    """Rewrite every `x * clip(x + 3, 0, 6) * 1/6` on channels-first images; return how many there were."""
+    """Rewrite every such pattern on channels-first images; return how many there were."""
     count = 0
-    for clip in [node for node in rewriter.ctx.nodes if node.op_type == "Clip"]:
+    for clip in [node for node in rewriter.ctx.nodes if node.op_type == "Clip" and len(node.input) == 3]:
         found = _match(rewriter, clip)
         if found is not None:
-            x, old, last = found
-            _rewrite(rewriter, x, old, last)
+            _rewrite(rewriter, found)
             count += 1
     return count
 
 
-def _match(rewriter: Rewriter, clip: Any) -> tuple[str, list[Any], Any] | None:
-    """Return x, the nodes that go, and the last of them."""
-    if [rewriter.scalar(name) for name in clip.input[1:]] != [0.0, 6.0]:
-        return None
-    shift = rewriter.maker(clip.input[0], "Add")
-    parts = rewriter.split(shift) if shift is not None else None
-    if shift is None or parts is None or rewriter.scalar(parts[1]) != 3.0:
+def _match(rewriter: Rewriter, clip: Any) -> _Match | None:
+    low, high = (rewriter.scalar(name) for name in clip.input[1:])
+    add = rewriter.maker(clip.input[0], "Add")
+    parts = rewriter.split(add) if add is not None else None
+    shift = rewriter.scalar(parts[1]) if parts is not None else None
+    if add is None or parts is None or low is None or high is None or shift is None:
         return None
     x = parts[0]
     shape = rewriter.dims(x)
-    if shape is None or len(shape) != 4 or shape[1] < 1 or rewriter.only_reader(shift.output[0]) is None:
+    reader = rewriter.only_reader(clip.output[0])
+    if (
+        shape is None
+        or len(shape) != 4
+        or shape[1] < 1
+        or reader is None
+        or rewriter.only_reader(clip.input[0]) is None
+    ):
         return None
-    # Either x * (clip / 6), or (x * clip) / 6.
-    first = rewriter.only_reader(clip.output[0])
-    second = rewriter.only_reader(first.output[0]) if first is not None else None
-    if first is None or second is None:
-        return None
-    for by_x, by_sixth in ((first, second), (second, first)):
-        other = first if by_sixth is second else clip
-        if _multiplies(by_x, x, first.output[0] if by_x is second else clip.output[0]) and _is_sixth(
-            rewriter, by_sixth, other.output[0]
-        ):
-            return x, [shift, clip, first, second], second
+    for product, scaled, last in _orders(rewriter, clip.output[0], x, reader):
+        factor = _factor(rewriter, scaled)
+        if factor is not None and factor > 0 and rewriter.only_reader(_inner(product, scaled, last)) is not None:
+            return _Match(x, factor, shift, low, high, (add, clip, product, scaled), last)
     return None
 
 
-def _multiplies(node: Any, x: str, value: str) -> bool:
-    return node.op_type == "Mul" and sorted(node.input) == sorted((x, value)) and x != value
+def _orders(rewriter: Rewriter, clipped: str, x: str, reader: Any) -> list[tuple[Any, Any, Any]]:
+    """Return candidates (the product with x, the scaling by a constant, whichever of the two comes last)."""
+    after = rewriter.only_reader(reader.output[0])
+    found = []
+    if reader.op_type == "Mul" and set(reader.input) == {clipped, x} and after is not None:
+        found.append((reader, after, after))  # (x * clip) * k
+    elif after is not None and after.op_type == "Mul" and set(after.input) == {reader.output[0], x}:
+        found.append((after, reader, after))  # x * (clip * k)
+    if reader.op_type == "Mul" and clipped in reader.input:
+        other = reader.input[1] if reader.input[0] == clipped else reader.input[0]
+        for op in ("Mul", "Div"):
+            scaled = rewriter.maker(other, op)
+            if scaled is not None and x in scaled.input:
+                found.append((reader, scaled, reader))  # (x * k) * clip
+    return found
 
 
-def _is_sixth(rewriter: Rewriter, node: Any, value: str) -> bool:
-    if node.op_type not in ("Mul", "Div") or value not in node.input:
-        return False
-    other = node.input[1] if node.input[0] == value else node.input[0]
-    factor = rewriter.scalar(other)
-    if factor is None or (node.op_type == "Div" and other != node.input[1]):
-        return False
-    return abs((1 / factor if node.op_type == "Div" and factor else factor) - _SIXTH) < 1e-6
+def _inner(product: Any, scaled: Any, last: Any) -> str:
+    """Return the value between the two multiplications: nothing else may read it."""
+    name: str = (product if last is scaled else scaled).output[0]
+    return name
 
 
-def _rewrite(rewriter: Rewriter, x: str, old: list[Any], last: Any) -> None:
+def _factor(rewriter: Rewriter, scaled: Any) -> float | None:
+    if scaled.op_type == "Mul":
+        parts = rewriter.split(scaled)
+        return rewriter.scalar(parts[1]) if parts is not None else None
+    if scaled.op_type == "Div":
+        divisor = rewriter.scalar(scaled.input[1])
+        return 1 / divisor if divisor else None
+    return None
+
+
+def _rewrite(rewriter: Rewriter, match: _Match) -> None:
     ctx = rewriter.ctx
     start = len(ctx.nodes)
-    ctx.begin(ctx.origins[last.name])
-    channels = (rewriter.dims(x) or ())[1]
-    kernel = ctx.const(np.full((channels, 1, 1, 1), _SIXTH, np.float32))
-    bias = ctx.const(np.full(channels, 0.5, np.float32))
-    gate = ctx.node("Conv", [x, kernel, bias], group=channels, kernel_shape=[1, 1])
-    gate = ctx.node("Clip", [gate, ctx.const(np.float32(0)), ctx.const(np.float32(1))])
-    ctx.node("Mul", [x, gate])
-    rewriter.replace(old, last, start)
+    ctx.begin(ctx.origins[match.last.name])
+    channels, k = (rewriter.dims(match.x) or ())[1], match.factor
+    kernel = ctx.const(np.full((channels, 1, 1, 1), k, np.float32))
+    bias = ctx.const(np.full(channels, k * match.shift, np.float32))
+    gate = ctx.node("Conv", [match.x, kernel, bias], group=channels, kernel_shape=[1, 1])
+    gate = ctx.node("Clip", [gate, ctx.const(np.float32(k * match.low)), ctx.const(np.float32(k * match.high))])
+    ctx.node("Mul", [match.x, gate])
+    rewriter.replace(match.old, match.last, start)
