@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 
-from networkx.utils import UnionFind
-
 from tfgraft.graph.graph import BACK_EDGE_SOURCE, Graph
 from tfgraft.passes.join import Contraction, join
 
@@ -22,47 +20,58 @@ def partition(graph: Graph, colours: Mapping[str, Hashable], order: Sequence[str
 
     Args:
         graph: the graph; loops' back edges are left out.
-        colours: the colour of each candidate; nodes that are not in it belong to no group.
+        colours: the colour of each candidate, not None; nodes that are not in it belong to no group.
         order: the graph's topological order.
     """
-    before = {name: _before(graph, name) for name in order}
-    rank: dict[str, int] = {}
-    sets: UnionFind[str] = UnionFind()
-    for name in order:
-        colour = colours.get(name)
+    place = {name: i for i, name in enumerate(order)}
+    before = [[place[p] for p in _before(graph, name)] for name in order]
+    colour_of = [colours.get(name) for name in order]
+    rank = [0] * len(order)
+    root = list(range(len(order)))
+    for i, colour in enumerate(colour_of):
         highest = 0
-        for source in before[name]:
-            there = colours.get(source)
+        for source in before[i]:
+            there = colour_of[source]
             left = there is not None and there != colour
-            highest = max(highest, rank[source] + left)
-        rank[name] = highest
+            if rank[source] + left > highest:
+                highest = rank[source] + left
+        rank[i] = highest
         if colour is not None:
-            sets[name]  # a group of its own, until it is united with others
-            for source in before[name]:
-                if rank[source] == highest and colours.get(source) == colour:
-                    sets.union(source, name)
-    unit_of: dict[str, int] = {}
-    numbers: dict[str, int] = {}
-    for name in order:
-        root = sets[name] if name in colours else name
-        unit_of[name] = numbers.setdefault(root, len(numbers))
-    edges = [(unit_of[source], unit_of[name]) for name in order for source in before[name]]
+            for source in before[i]:
+                if rank[source] == highest and colour_of[source] == colour:
+                    _unite(root, source, i)
+    numbers: dict[int, int] = {}
+    unit_of = [numbers.setdefault(_find(root, i), len(numbers)) for i in range(len(order))]
     pairs = {
-        (unit_of[source], unit_of[name])
-        for name in order
-        if name in colours
-        for source in before[name]
-        if unit_of[source] != unit_of[name] and colours.get(source) == colours[name]
+        (unit_of[source], unit_of[i])
+        for i, colour in enumerate(colour_of)
+        if colour is not None
+        for source in before[i]
+        if unit_of[source] != unit_of[i] and colour_of[source] == colour
     }
     if pairs:
+        edges = ((unit_of[source], unit_of[i]) for i, sources in enumerate(before) for source in sources)
         contraction = Contraction(len(numbers), edges)
         join(contraction, pairs, len(numbers))
-        unit_of = {name: contraction.find(unit) for name, unit in unit_of.items()}
+        unit_of = [contraction.find(unit) for unit in unit_of]
     groups: dict[int, list[str]] = {}
-    for name in order:
-        if name in colours:
-            groups.setdefault(unit_of[name], []).append(name)
+    for i, name in enumerate(order):
+        if colour_of[i] is not None:
+            groups.setdefault(unit_of[i], []).append(name)
     return list(groups.values())
+
+
+def _find(root: list[int], i: int) -> int:
+    while root[i] != i:
+        root[i] = root[root[i]]
+        i = root[i]
+    return i
+
+
+def _unite(root: list[int], a: int, b: int) -> None:
+    """Unite two sets of a union-find forest; the root is the node that comes first."""
+    a, b = _find(root, a), _find(root, b)
+    root[max(a, b)] = min(a, b)
 
 
 def _before(graph: Graph, name: str) -> list[str]:

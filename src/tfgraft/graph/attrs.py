@@ -140,11 +140,12 @@ class Attrs(Mapping[str, Any]):
     Protos that came with the graph are kept as they were, decoded on first reading, and written back verbatim.
     """
 
-    __slots__ = ("_decoded", "_protos")
+    __slots__ = ("_decoded", "_functions", "_protos")
 
     def __init__(self, values: Mapping[str, Any] | None = None) -> None:
         self._protos: dict[str, Any] = {k: encode(v) for k, v in (values or {}).items()}
         self._decoded: dict[str, Any] = {}
+        self._functions: tuple[str, ...] | None = None
 
     @classmethod
     def from_protos(cls, protos: Mapping[str, Any]) -> Attrs:
@@ -152,6 +153,7 @@ class Attrs(Mapping[str, Any]):
         attrs = cls.__new__(cls)
         attrs._protos = dict(protos)
         attrs._decoded = {}
+        attrs._functions = None
         return attrs
 
     def __getitem__(self, key: str) -> Any:
@@ -171,6 +173,20 @@ class Attrs(Mapping[str, Any]):
     def proto(self, key: str) -> Any:
         """Return the `AttrValue` proto of an attribute."""
         return self._protos[key]
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """The names of the functions that attributes refer to."""
+        if self._functions is None:
+            names: list[str] = []
+            for value in self._protos.values():
+                kind = value.WhichOneof("value")
+                if kind == "func":
+                    names.append(value.func.name)
+                elif kind == "list":
+                    names.extend(f.name for f in value.list.func)
+            self._functions = tuple(names)
+        return self._functions
 
     def replace(self, **changes: Any) -> Attrs:
         """Return a copy with some attributes set; a value of None removes the attribute."""

@@ -9,7 +9,7 @@ import networkx as nx
 from tensorflow.core.framework import function_pb2
 
 from tfgraft.graph import dtypes
-from tfgraft.graph.attrs import Attrs, DType, FunctionRef
+from tfgraft.graph.attrs import Attrs, DType
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.node import Node
 from tfgraft.graph.opdefs import ARG, OpDefs
@@ -106,6 +106,8 @@ class FunctionLibrary:
 
         Functions marked `OUTLINED`, and what only they call, are left out.
         """
+        if not self._functions:
+            return []
         return self.reachable_from(name for node in nodes for name in called(node))
 
     def compiled(self, nodes: Iterable[Node]) -> set[str]:
@@ -113,6 +115,8 @@ class FunctionLibrary:
 
         XLA takes no op of ours, so nothing may be put into them.
         """
+        if not self._functions:
+            return set()
         nodes = list(nodes)
         roots = {name for node in nodes if node.attrs.get(MUST_COMPILE) is True for name in called(node)}
         for name in self.reachable(nodes):
@@ -147,15 +151,7 @@ class FunctionLibrary:
 
 def called(node: Node) -> list[str]:
     """Return the names of the functions that a node refers to: its function attributes and its op."""
-    names = [node.op]
-    for key in node.attrs:
-        value = node.attrs.proto(key)
-        if value.HasField("func") or value.list.func:
-            decoded = node.attrs[key]
-            names.extend(
-                f.name for f in (decoded if isinstance(decoded, tuple) else (decoded,)) if isinstance(f, FunctionRef)
-            )
-    return names
+    return [node.op, *node.attrs.functions]
 
 
 def called_by(node_def: Any) -> Iterator[str]:

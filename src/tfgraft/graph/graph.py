@@ -57,6 +57,9 @@ class Graph:
         self.facts = Facts()
         self.extra = b""
         self._g: Any = nx.MultiDiGraph()  # the stubs of networkx know string keys only
+        # networkx's own dicts: the views on them cost several times as much, for every node of every pass.
+        self._pred: dict[str, dict[str, dict[int, dict[str, Any]]]] = self._g._pred
+        self._succ: dict[str, dict[str, dict[int, dict[str, Any]]]] = self._g._succ
         self._nodes: dict[str, Node] = {}
         self._colocated: dict[str, dict[str, None]] = {}  # who wants to be placed with a node
 
@@ -93,7 +96,7 @@ class Graph:
         """Return a node's data inputs in order."""
         slots = [
             (key, TensorRef(source, data["port"]))
-            for source, edges in self._g.pred[name].items()
+            for source, edges in self._pred[name].items()
             for key, data in edges.items()
             if key >= 0
         ]
@@ -102,7 +105,7 @@ class Graph:
 
     def control_inputs(self, name: str) -> tuple[str, ...]:
         """Return the nodes that a node waits for by control edges, in order."""
-        slots = [(key, source) for source, edges in self._g.pred[name].items() for key in edges if key < 0]
+        slots = [(key, source) for source, edges in self._pred[name].items() for key in edges if key < 0]
         slots.sort(reverse=True)
         return tuple(source for _, source in slots)
 
@@ -110,22 +113,22 @@ class Graph:
         """Return (node, input slot, output port) for each data edge that leaves a node."""
         return [
             (target, key, data["port"])
-            for target, edges in self._g.succ[name].items()
+            for target, edges in self._succ[name].items()
             for key, data in edges.items()
             if key >= 0
         ]
 
     def control_consumers(self, name: str) -> list[str]:
         """Return the nodes that wait for a node by a control edge."""
-        return [t for t, edges in self._g.succ[name].items() if any(key < 0 for key in edges)]
+        return [t for t, edges in self._succ[name].items() if any(key < 0 for key in edges)]
 
     def predecessors(self, name: str) -> Iterator[str]:
         """Iterate over the nodes before a node, by data or control edges, each once."""
-        return iter(self._g.pred[name])
+        return iter(self._pred[name])
 
     def successors(self, name: str) -> Iterator[str]:
         """Iterate over the nodes after a node, by data or control edges, each once."""
-        return iter(self._g.succ[name])
+        return iter(self._succ[name])
 
     def topological(self) -> list[str]:
         """Return all node names in topological order, the back edges of loops left out; deterministic.
@@ -135,7 +138,7 @@ class Graph:
         waiting: dict[str, int] = {}
         ready: deque[str] = deque()
         for name in self._nodes:
-            count = sum(1 for p in self._g.pred[name] if self._nodes[p].op != BACK_EDGE_SOURCE)
+            count = sum(1 for p in self._pred[name] if self._nodes[p].op != BACK_EDGE_SOURCE)
             if count:
                 waiting[name] = count
             else:
@@ -146,7 +149,7 @@ class Graph:
             order.append(name)
             if self._nodes[name].op == BACK_EDGE_SOURCE:
                 continue
-            for successor in self._g.succ[name]:
+            for successor in self._succ[name]:
                 waiting[successor] -= 1
                 if not waiting[successor]:
                     ready.append(successor)
@@ -170,7 +173,7 @@ class Graph:
         """Return what is wrong with the graph, one sentence each; an empty list means that it is sound."""
         problems = []
         for name in self._nodes:
-            keys = sorted(key for edges in self._g.pred[name].values() for key in edges if key >= 0)
+            keys = sorted(key for edges in self._pred[name].values() for key in edges if key >= 0)
             if keys != list(range(len(keys))):
                 problems.append(f"node {name!r} has a gap in its inputs: slots {keys}")
         order = self.topological()
