@@ -19,6 +19,7 @@ from tfgraft.passes.base import PassContext, PassResult
 from tfgraft.passes.contexts import NOWHERE, contexts
 from tfgraft.passes.partition import partition
 from tfgraft.passes.tag_support import TAG, Tag
+from tfgraft.passes.work import is_light
 from tfgraft.plugins.protocol import Cluster
 
 CLUSTER: Fact[str] = Fact("cluster")
@@ -39,11 +40,14 @@ class FormClusters:
         minimum_segment_size: clusters with fewer ops that compute something stay native.
         maximum_segment_size: larger clusters are cut into several; None for no limit.
         maximum_engines: keep this many clusters, the largest; None for no limit.
+        cut_light: leave out clusters that are not worth an engine call (see `tfgraft.passes.work`) beside others
+            that are. Where all are light, all stay: somebody wants engines there.
     """
 
     minimum_segment_size: int = 3
     maximum_segment_size: int | None = None
     maximum_engines: int | None = None
+    cut_light: bool = True
     name: ClassVar[str] = "form_clusters"
 
     def __post_init__(self) -> None:
@@ -67,7 +71,7 @@ class FormClusters:
             tags = one.facts.table(TAG)
             candidates = [name for name, tag in tags.items() if tag.role == "candidate" and name in one]
             found.extend((one, group) for group in self.groups(one, candidates))
-        found = self._largest(found)
+        found = self._largest(self._worthwhile(found))
         clusters = []
         for i, (one, group) in enumerate(found):
             cluster = make_cluster(one, group, f"engine_{i}", ctx.engine)
@@ -121,6 +125,16 @@ class FormClusters:
         ):
             return "Nothing reads what its cluster would compute."
         return ""
+
+    def _worthwhile(self, found: list[tuple[Graph, list[str]]]) -> list[tuple[Graph, list[str]]]:
+        light = [is_light(graph, group) for graph, group in found]
+        if not self.cut_light or all(light):
+            return found
+        for (graph, group), cut in zip(found, light, strict=True):
+            if cut:
+                reason = "Its cluster is a few light ops, quicker in TensorFlow than the call of an engine."
+                graph.facts.update(LEFT_OUT, dict.fromkeys(group, reason))
+        return [pair for pair, cut in zip(found, light, strict=True) if not cut]
 
     def _largest(self, found: list[tuple[Graph, list[str]]]) -> list[tuple[Graph, list[str]]]:
         limit = self.maximum_engines

@@ -14,7 +14,6 @@ from tfgraft.graph import dtypes
 from tfgraft.graph.attrs import shape_attr
 from tfgraft.graph.functions import called
 from tfgraft.graph.graph import Graph
-from tfgraft.graph.graphdef import node_to_def
 from tfgraft.graph.opdefs import ARG
 from tfgraft.graph.ref import TensorRef
 from tfgraft.graph.view import Shape, TensorInfo
@@ -105,10 +104,11 @@ def infer(graph: Graph, arguments: list[Shape] | None = None) -> None:
             stand_in.attr["shape"].CopyFrom(shape_attr(given.shape))
             stand_in.input.extend(f"^{c}" for c in graph.control_inputs(node.name))
             continue
-        node_def = node_to_def(node)
-        node_def.input.extend(ref.as_input() for ref in graph.inputs(node.name))
-        node_def.input.extend(f"^{c}" for c in graph.control_inputs(node.name))
-        graph_def.node.append(node_def)
+        node_def = graph_def.node.add(name=node.name, op=node.op)
+        for key in node.attrs:
+            node_def.attr[key].CopyFrom(node.attrs.proto(key))
+        node_def.input.extend([ref.as_input() for ref in graph.inputs(node.name)])
+        node_def.input.extend([f"^{c}" for c in graph.control_inputs(node.name)])
     sinks = [str(ref) for ref in graph.fetches] or [node.name for node in graph]
     meta.collection_def["train_op"].node_list.value.extend(sinks)
     graph.facts.clear(TENSORS)
@@ -122,9 +122,11 @@ def infer(graph: Graph, arguments: list[Shape] | None = None) -> None:
 def _with_types(graph: Graph, name: str, outputs: Any) -> tuple[TensorInfo, ...]:
     """Take shapes from Grappler and types from the OpDef: Grappler leaves types out where it knows no shape."""
     node = graph.node(name)
-    types = (node.dtype("T"),) if node.op == ARG else graph.library.opdefs.output_types(node)
-    if types is None:
-        types = tuple(dtypes.name_of(p.dtype) for p in outputs)
+    types = tuple(dtypes.name_of(p.dtype) for p in outputs)
+    if node.op == ARG:
+        types = (node.dtype("T"),)
+    elif not types or "invalid" in types:
+        types = graph.library.opdefs.output_types(node) or types
     shapes = [_shape(p.shape) for p in outputs]
     shapes += [None] * (len(types) - len(shapes))
     return tuple(TensorInfo(t, s) for t, s in zip(types, shapes, strict=False))

@@ -220,6 +220,10 @@ class Registry:
             support = entry.support(view)
             if isinstance(support, Supported):
                 return Resolution(entry, support, tuple(rejected))
+            if not isinstance(support, Unsupported):
+                raise TypeError(
+                    f"the check of {entry.op} from {entry.source} must return Supported or Unsupported, not {support!r}"
+                )
             rejected.append((entry, support))
         if rejected:
             # The strongest entry of the op itself knows best; a catch-all is quoted only where it stands alone.

@@ -23,6 +23,7 @@ CODES: dict[str, str] = {
     "control-flow": "The op is part of TensorFlow's control flow and stays native.",
     "boundary": "The node is fed or is an input of the graph or function.",
     "no-op": "The node computes nothing that an engine could take.",
+    "no-engine": "The engine's package is not installed on this machine.",
     "unknown-op": "TensorFlow does not know this op, so its types cannot be read.",
 }
 """The stable refusal codes and what they mean. Plugins may add codes of their own, written `plugin/code`."""

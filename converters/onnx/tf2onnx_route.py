@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfgraft.converters.onnx.context import OnnxContext
-from tfgraft.graph.dtypes import PLAIN
+from tfgraft.graph.dtypes import INTS, PLAIN
 from tfgraft.graph.one_node import OneNode, outlined_function
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import ANY, Converter, OpSpec
@@ -24,6 +24,10 @@ _CONTROL_FLOW = frozenset(
 )
 _NOTHING = frozenset({"NoOp", "Const", "Assert", "Print", "PrintV2", "_Retval", "FakeParam"})
 _GIVEN = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault", "_Arg"})
+_INTEGER_DIVISION = frozenset(
+    {"Div", "RealDiv", "FloorDiv", "TruncateDiv", "Mod", "FloorMod", "TruncateMod", "DivNoNan", "Pow", "RightShift"}
+)
+"""Ops of integers that our own converters take where that is safe: what they refuse must not come in by this door."""
 _TYPES = PLAIN | {
     *("string", "resource", "variant", "complex64", "complex128", "bfloat16", "invalid", "int4", "uint4"),
     *("qint8", "quint8", "qint16", "quint16", "qint32", "float8_e5m2", "float8_e4m3fn"),
@@ -97,6 +101,10 @@ class Tf2onnxRoute:
             for i, info in enumerate(infos):
                 if info.dtype not in PLAIN:
                     return Unsupported("dtype", f"{view.op} has an {kind} of type {info.dtype}.", f"{kind} {i}")
+        if view.op in _INTEGER_DIVISION and view.dtype() in INTS:
+            return Unsupported(
+                "dtype", f"{view.op} of integers may divide by zero, which ends the process in ONNX Runtime.", "input 1"
+            )
         for i, item in enumerate(view.inputs):
             if item.info.shape is None:
                 return Unsupported(
