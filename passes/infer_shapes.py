@@ -12,6 +12,7 @@ from tensorflow.python.grappler import item as grappler_item
 
 from tfgraft.graph import dtypes
 from tfgraft.graph.attrs import shape_attr
+from tfgraft.graph.collector import collector_paused
 from tfgraft.graph.functions import called
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.opdefs import ARG
@@ -67,7 +68,8 @@ class InferShapes:
         try:
             if graph.library.has_recursion(graph):
                 raise ValueError("a function calls itself, which it does not survive")
-            infer(graph, arguments)
+            with collector_paused():
+                infer(graph, arguments)
         except Exception as error:  # Grappler refuses graphs that TensorFlow runs; types alone still serve
             message = f"Grappler could not infer shapes: {error}"
             ctx.say(self.name, "warning", "shapes", message, function=graph.name)

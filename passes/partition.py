@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 
+from tfgraft.graph.collector import collector_paused
 from tfgraft.graph.graph import BACK_EDGE_SOURCE, Graph
 from tfgraft.passes.join import Contraction, join
 
@@ -23,6 +24,11 @@ def partition(graph: Graph, colours: Mapping[str, Hashable], order: Sequence[str
         colours: the colour of each candidate, not None; nodes that are not in it belong to no group.
         order: the graph's topological order.
     """
+    with collector_paused():
+        return _partition(graph, colours, order)
+
+
+def _partition(graph: Graph, colours: Mapping[str, Hashable], order: Sequence[str]) -> list[list[str]]:
     place = {name: i for i, name in enumerate(order)}
     before = [[place[p] for p in _before(graph, name)] for name in order]
     colour_of = [colours.get(name) for name in order]

@@ -11,6 +11,13 @@ import tensorflow as tf
 v1 = tf.compat.v1
 
 
+def function(*specs: Any, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Return `tf.function` as a decorator, with an input signature if any specs are given."""
+    if specs:
+        options["input_signature"] = list(specs)
+    return lambda python: tf.function(python, **options)
+
+
 def straight() -> Any:
     """Ordinary ops, a large constant, control inputs in an order that is not alphabetical."""
     g = tf.Graph()
@@ -49,14 +56,14 @@ def v1_loop_and_cond() -> Any:
 def functional() -> Any:
     """If, While and PartitionedCall with a function library, one body with several outputs and list outputs."""
 
-    @tf.function
+    @function()
     def helper(v: Any) -> Any:
         a, b = tf.split(v, 2)
         top, where = tf.math.top_k(a, 2)
         tf.debugging.assert_greater(tf.size(b), 0)
         return tf.concat([b, top, tf.cast(where, tf.float32)], 0), tf.identity_n([a, b])
 
-    @tf.function(input_signature=[tf.TensorSpec([8], tf.float32), tf.TensorSpec([], tf.bool)])
+    @function(tf.TensorSpec([8], tf.float32), tf.TensorSpec([], tf.bool))
     def main(x: Any, p: Any) -> Any:
         y, (a, b) = helper(x)
         z = tf.cond(p, lambda: y * 2.0, lambda: tf.nn.relu(y) + tf.reduce_sum(a))

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.framework import function_pb2, graph_pb2
 
-from tests.graph.models import functional
+from tests.graph.models import function, functional
 from tfgraft.graph.attrs import Attrs, DType
 from tfgraft.graph.functions import FunctionLibrary, called
 from tfgraft.graph.graph import Graph
@@ -83,11 +83,11 @@ def test_an_edited_body_runs_as_edited(model: Any) -> None:
 
 
 def test_results_may_move_and_the_signature_stays() -> None:
-    @tf.function(input_signature=[tf.TensorSpec([3], tf.float32)])
+    @function(tf.TensorSpec([3], tf.float32))
     def f(x: Any) -> Any:
         return tf.nn.relu(x), tf.sin(x)
 
-    @tf.function(input_signature=[tf.TensorSpec([3], tf.float32)])
+    @function(tf.TensorSpec([3], tf.float32))
     def main(x: Any) -> Any:
         return f(x)
 

@@ -53,10 +53,10 @@ def dags(draw: st.DrawFn, most: int = 24, colours: int = 2) -> Dag:
     )
 
 
-def contracted(graph: Graph, groups: Sequence[Sequence[str]]) -> nx.DiGraph:
+def contracted(graph: Graph, groups: Sequence[Sequence[str]]) -> nx.DiGraph[Any]:
     """Return the graph in which each group is one node."""
     group_of = {name: i for i, group in enumerate(groups) for name in group}
-    result: nx.DiGraph = nx.DiGraph()
+    result: nx.DiGraph[Any] = nx.DiGraph()
     result.add_nodes_from(group_of.get(n, n) for n in graph.view)
     for source, target in graph.view.edges():
         a, b = group_of.get(source, source), group_of.get(target, target)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.graph.models import function
 from tests.passes.graft import Result, build, calls, chain, check, graft, run, v1
 from tfgraft.graph.graphdef import from_graph_def
 from tfgraft.passes.contexts import NOWHERE, contexts
@@ -229,7 +230,7 @@ def test_loop_functions_are_clustered_whatever_the_shapes_do(registry: Registry,
 
 
 def test_called_functions_are_clustered_once_for_all_callers(registry: Registry) -> None:
-    @tf.function(input_signature=[tf.TensorSpec(None, tf.float32)])
+    @function(tf.TensorSpec(None, tf.float32))
     def helper(v: Any) -> Any:
         return chain(v, 4), tf.strings.as_string(v)
 
@@ -251,7 +252,7 @@ def test_called_functions_are_clustered_once_for_all_callers(registry: Registry)
 def test_functions_that_xla_must_compile_get_no_engine(registry: Registry) -> None:
     """XLA compiles no op of ours: an engine inside would make the graph fail."""
 
-    @tf.function(jit_compile=True)
+    @function(jit_compile=True)
     def compiled(v: Any) -> Any:
         return tf.cond(tf.reduce_sum(v) > 0.0, lambda: chain(v, 4), lambda: chain(-v, 4))
 

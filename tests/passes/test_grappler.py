@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.graph.models import function
 from tests.passes.graft import X, build, run, x
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.graphdef import from_graph_def, to_graph_def
@@ -83,11 +84,11 @@ def test_a_graph_that_grappler_refuses_stays_and_is_told() -> None:
 
 
 def test_new_functions_are_taken_over() -> None:
-    @tf.function
+    @function()
     def helper(v: Any, flag: bool) -> Any:
         return tf.tanh(v) if flag else v
 
-    @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, name="x")])
+    @function(tf.TensorSpec([None, 4], tf.float32, name="x"))
     def main(x: Any) -> Any:
         return tf.identity(helper(x, True), name="out")
 

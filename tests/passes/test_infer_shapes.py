@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 
+from tests.graph.models import function
 from tests.passes.graft import build, v1
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.graphdef import from_graph_def
@@ -104,19 +105,19 @@ def bodies(graph: Graph, op: str) -> list[Graph]:
 
 
 def test_bodies_get_the_shapes_that_their_callers_agree_on() -> None:
-    @tf.function(input_signature=[tf.TensorSpec(None, tf.float32)])
+    @function(tf.TensorSpec(None, tf.float32))
     def same(v: Any) -> Any:
         return tf.tanh(v)
 
-    @tf.function(input_signature=[tf.TensorSpec(None, tf.float32)])
+    @function(tf.TensorSpec(None, tf.float32))
     def different(v: Any) -> Any:
         return tf.sin(v)
 
-    @tf.function(input_signature=[tf.TensorSpec(None, tf.float32)])
+    @function(tf.TensorSpec(None, tf.float32))
     def ranks(v: Any) -> Any:
         return tf.cos(v)
 
-    @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32)])
+    @function(tf.TensorSpec([None, 4], tf.float32))
     def main(x: Any) -> Any:
         a = same(x) + same(x)
         b = tf.reduce_sum(different(x)) + tf.reduce_sum(different(x[:, :2]))
@@ -138,7 +139,7 @@ def test_bodies_get_the_shapes_that_their_callers_agree_on() -> None:
 
 
 def test_what_a_loop_carries_may_change_its_shape() -> None:
-    @tf.function(input_signature=[tf.TensorSpec([2, 3], tf.float32)])
+    @function(tf.TensorSpec([2, 3], tf.float32))
     def main(x: Any) -> Any:
         def body(i: Any, v: Any, w: Any) -> Any:
             return i + 1, tf.concat([tf.tanh(v), v[:1]], 0), tf.sin(w)

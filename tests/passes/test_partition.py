@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import networkx as nx
 import pytest
 from hypothesis import example, given, settings
@@ -123,8 +125,8 @@ def test_joining_keeps_the_units_acyclic_and_in_order(dag: Dag, data: st.DataObj
         assert nx.is_directed_acyclic_graph(_units(graph, number, units))
 
 
-def _units(graph: Graph, number: dict[str, int], units: Contraction) -> nx.DiGraph:
-    result: nx.DiGraph = nx.DiGraph()
+def _units(graph: Graph, number: dict[str, int], units: Contraction) -> nx.DiGraph[Any]:
+    result: nx.DiGraph[Any] = nx.DiGraph()
     result.add_nodes_from(units.find(i) for i in number.values())
     for source, target in graph.view.edges():
         a, b = units.find(number[source]), units.find(number[target])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.graph.models import function
 from tests.passes.graft import build, run, v1, x
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.graphdef import from_graph_def, to_graph_def
@@ -80,13 +81,13 @@ def test_a_loop_stays_whole() -> None:
 
 
 def test_what_has_an_effect_stays_in_function_bodies() -> None:
-    @tf.function(input_signature=[tf.TensorSpec([4], tf.float32)])
+    @function(tf.TensorSpec([4], tf.float32))
     def helper(v: Any) -> Any:
         tf.debugging.assert_less(tf.reduce_max(v), 10.0, message="too large")
         tf.sin(v, name="unused")
         return tf.tanh(v)
 
-    @tf.function(input_signature=[tf.TensorSpec([4], tf.float32, name="x")])
+    @function(tf.TensorSpec([4], tf.float32, name="x"))
     def main(x: Any) -> Any:
         return tf.identity(helper(x), name="out")
 

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 import tfgraft
+from tests.graph.models import function
 from tests.passes.graft import build, chain, graft, native, v1, x
 from tfgraft.registry.registry import PluginProblem, Registry
 from tfgraft.registry.support import CODES
@@ -90,11 +91,11 @@ def test_a_name_that_is_not_there_brings_the_nearest(report: Report) -> None:
 
 
 def test_nodes_of_functions_and_of_the_graph_with_one_name(registry: Registry) -> None:
-    @tf.function(input_signature=[tf.TensorSpec([2, 4], tf.float32)])
+    @function(tf.TensorSpec([2, 4], tf.float32))
     def helper(v: Any) -> Any:
         return tf.strings.as_string(tf.tanh(v, name="inner"), name="same")
 
-    @tf.function(input_signature=[tf.TensorSpec([2, 4], tf.float32, name="x")])
+    @function(tf.TensorSpec([2, 4], tf.float32, name="x"))
     def main(x: Any) -> Any:
         return tf.identity(helper(x), name="out"), tf.nn.relu(x, name="same")
 

@@ -58,8 +58,8 @@ class Graph:
         self.extra = b""
         self._g: Any = nx.MultiDiGraph()  # the stubs of networkx know string keys only
         # networkx's own dicts: the views on them cost several times as much, for every node of every pass.
-        self._pred: dict[str, dict[str, dict[int, dict[str, Any]]]] = self._g._pred
-        self._succ: dict[str, dict[str, dict[int, dict[str, Any]]]] = self._g._succ
+        self._pred: dict[str, dict[str, dict[int, dict[str, Any]]]] = vars(self._g)["_pred"]
+        self._succ: dict[str, dict[str, dict[int, dict[str, Any]]]] = vars(self._g)["_succ"]
         self._nodes: dict[str, Node] = {}
         self._colocated: dict[str, dict[str, None]] = {}  # who wants to be placed with a node
 

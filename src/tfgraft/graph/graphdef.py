@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tensorflow.core.framework import graph_pb2, node_def_pb2
 
 from tfgraft.graph.attrs import Attrs
+from tfgraft.graph.collector import collector_paused
 from tfgraft.graph.functions import FunctionLibrary
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.node import Node, colocated_with
@@ -81,7 +80,7 @@ def from_graph_def(
         GraphDefError: a name is there twice, or an input does not exist.
     """
     graph = Graph(FunctionLibrary(graph_def.library), feeds=feeds, fetches=fetches, keep=keep)
-    with _collector_paused():
+    with collector_paused():
         add_node_defs(graph, [(node_from_def(node_def), *_inputs(node_def)) for node_def in graph_def.node])
     rest = graph_pb2.GraphDef()
     for field, value in graph_def.ListFields():
@@ -93,18 +92,6 @@ def from_graph_def(
             getattr(rest, field.name).CopyFrom(value)
     graph.extra = rest.SerializeToString()
     return graph
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Keep Python's garbage collector from looking at the new nodes again and again: half the time of loading."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _inputs(node_def: Any) -> tuple[list[TensorRef], list[str]]:
