@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfgraft.converters.onnx.context import UNIT, OnnxContext, WeightUse
+from tfgraft.converters.onnx.fusions.clip import fuse_clip
 from tfgraft.converters.onnx.fusions.hard_swish import fuse_hard_swish
 from tfgraft.converters.onnx.fusions.prelu import fuse_prelu
 from tfgraft.converters.onnx.fusions.rewriter import Rewriter
@@ -76,9 +77,10 @@ def _fuse(ctx: OnnxContext, graph: Graph) -> None:
         if info.dtype == "float32" and info.shape is not None:
             order = range(len(info.shape)) if perm is None else perm
             shapes[name] = tuple(1 if d == UNIT else info.shape[d] for d in order)
-    rewriter = Rewriter(ctx, shapes)
-    if fuse_prelu(rewriter) + fuse_hard_swish(rewriter):
-        rewriter.finish()
+    for fuse in (fuse_clip, fuse_prelu, fuse_hard_swish):
+        rewriter = Rewriter(ctx, shapes)
+        if fuse(rewriter):
+            rewriter.finish()
 
 
 def _convert(ctx: OnnxContext, graph: Graph, registry: Registry, sets: tuple[str, ...], name: str) -> None:
