@@ -104,7 +104,8 @@ def _controls(graph: Graph, cluster: Cluster) -> Iterator[str]:
 def _engine(graph: Graph, built: Built, strict: bool) -> Node:
     """Make a cluster's segment function and its engine node."""
     cluster = built.cluster
-    segment = graph.library.unique_name(f"{PREFIX}_{cluster.id}_segment")
+    # TensorFlow's eager runtime knows functions by name, across models: the name must say what is in it.
+    segment = graph.library.unique_name(f"{PREFIX}_segment_{built.fingerprint}")
     graph.library.add(segment_function(graph, cluster, segment))
     first = next(name for name in cluster.nodes if graph.node(name).op != "Const")
     node_def = engine_node_def(

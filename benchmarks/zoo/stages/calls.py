@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import tensorflow as tf
+from tensorflow.core.protobuf import config_pb2
 
 from benchmarks.zoo.built import Array, Arrays
 
@@ -21,16 +22,25 @@ def read_graph(path: Path) -> Any:
     return graph_def
 
 
-def session_call(graph_def: Any, outputs: Sequence[str], feed: Arrays, *, intra: int, inter: int) -> Call:
-    """Return a Session's callable: it skips what `Session.run` does for each feed and fetch."""
+def session_call(
+    graph_def: Any, outputs: Sequence[str], feed: Arrays, *, intra: int, inter: int, executor: str = ""
+) -> Call:
+    """Return a Session's callable made from options: it skips what `Session.run` does for each feed and fetch.
+
+    Args:
+        executor: TensorFlow's name of an executor other than its default one. "SINGLE_THREADED_EXECUTOR" saves the
+            hand-over to another thread; it takes no TensorFlow 1 control flow.
+    """
     graph = tf.Graph()
     with graph.as_default():
         tf.graph_util.import_graph_def(graph_def, name="")
     config = tf.compat.v1.ConfigProto(
         intra_op_parallelism_threads=intra, inter_op_parallelism_threads=inter, use_per_session_threads=True
     )
+    config.experimental.executor_type = executor
     session = tf.compat.v1.Session(graph=graph, config=config)
-    run = session.make_callable([graph.get_tensor_by_name(name) for name in outputs], feed_list=list(feed))
+    options = config_pb2.CallableOptions(feed=list(feed), fetch=list(outputs))
+    run = session._make_callable_from_options(options)
     values = list(feed.values())
 
     def call() -> Sequence[Array]:
@@ -63,10 +73,11 @@ def function_call(graph_def: Any, outputs: Sequence[str], feed: Arrays) -> Call:
 def tensorflow_call(
     graph_def: Any, outputs: Sequence[str], feed: Arrays, *, method: str, intra: int, inter: int
 ) -> Call:
-    """Return the call by `method`: "session" or "function"."""
-    if method == "session":
-        return session_call(graph_def, outputs, feed, intra=intra, inter=inter)
-    return function_call(graph_def, outputs, feed)
+    """Return the call by `method`: "session", "single" (a session with the single-threaded executor) or "function"."""
+    if method == "function":
+        return function_call(graph_def, outputs, feed)
+    executor = "SINGLE_THREADED_EXECUTOR" if method == "single" else ""
+    return session_call(graph_def, outputs, feed, intra=intra, inter=inter, executor=executor)
 
 
 def onnxruntime_call(path: Path, outputs: Sequence[str], feed: Arrays, *, intra: int, quiet: bool) -> Call:
