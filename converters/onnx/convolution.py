@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from tfgraft.converters.onnx.context import OnnxContext, Perm
+from tfgraft.converters.onnx.folded_convolution import emit_folded, folds
+from tfgraft.converters.onnx.layout import NCHW
 from tfgraft.converters.onnx.windows import Format, Window, explicit_pairs
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter
@@ -93,7 +95,10 @@ def _conv(
 @converter("Conv2D", engine="onnx", spec=CONV2D, check=check_conv)
 def conv2d(ctx: OnnxContext, view: NodeView) -> None:
     """TF Conv2D (kernel HWIO) -> Conv (kernel OIHW)."""
-    ctx.set(view, 0, *emit_conv(ctx, view))
+    if folds(view):
+        ctx.set(view, 0, emit_folded(ctx, view), NCHW)
+    else:
+        ctx.set(view, 0, *emit_conv(ctx, view))
 
 
 @converter("Conv3D", engine="onnx", spec=CONV3D, check=check_conv)

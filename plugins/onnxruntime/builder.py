@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from tfgraft.graph.graph import Graph
 from tfgraft.graph.views import const_info, const_value
 from tfgraft.plugins.onnxruntime.options import OnnxRuntimeOptions
 from tfgraft.plugins.onnxruntime.session import make_session
 from tfgraft.plugins.protocol import Array, BuildContext, BuildError, BuiltEngine, Cluster, Device, Executor
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported
+
+_NEARLY_ALL = 0.8
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class OnnxRuntimeBuilder:
 
         ort = importlib.import_module("onnxruntime")
         options = OnnxRuntimeOptions.of(context.options)
+        if options.spinning is None:
+            options = replace(options, spinning=_is_nearly_all(cluster, context.graph))
         converted = cluster_to_onnx(cluster, context.graph, context.registry, self.converters)
         payload = converted.model.SerializeToString()
         index = {ref: i for i, ref in enumerate(cluster.weights)}
@@ -75,6 +80,12 @@ class OnnxRuntimeBuilder:
         options = OnnxRuntimeOptions.of(engine.metadata["options"])
         session, values = make_session(ort, engine.payload, engine.metadata["weights"], weights, options)
         return OnnxRuntimeExecutor(session, values, engine.inputs, engine.outputs)
+
+
+def _is_nearly_all(cluster: Cluster, graph: Graph) -> bool:
+    """Tell whether little but the cluster runs when the graph does: then spinning threads disturb nobody."""
+    taken = sum(graph.node(name).op != "Const" for name in cluster.nodes)
+    return not graph.name and taken >= _NEARLY_ALL * sum(node.op != "Const" for node in graph)
 
 
 def _first_line(error: Exception) -> str:

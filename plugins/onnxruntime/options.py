@@ -18,7 +18,8 @@ class OnnxRuntimeOptions:
             installation does not have are left out when loading, with the CPU provider last.
         intra_op_threads: threads inside an op; 0 lets ONNX Runtime take one for each core.
         inter_op_threads: threads across ops; above 1 ops run in parallel.
-        spinning: whether idle threads spin: quicker on a quiet machine, at the cost of everything else on a busy one.
+        spinning: whether idle threads spin: quicker for an engine on its own, at the cost of everything beside it. None
+            lets the builder decide: yes for an engine that is nearly the whole graph.
         graph_optimization: "disable", "basic", "extended" or "all".
         session_config: further entries of ONNX Runtime's session configuration, by key.
     """
@@ -26,7 +27,7 @@ class OnnxRuntimeOptions:
     providers: tuple[Any, ...] = ("CPUExecutionProvider",)
     intra_op_threads: int = 0
     inter_op_threads: int = 1
-    spinning: bool = True
+    spinning: bool | None = None
     graph_optimization: str = "all"
     session_config: Mapping[str, str] = field(default_factory=dict)
 
@@ -55,8 +56,8 @@ class OnnxRuntimeOptions:
             raise ValueError(
                 f"option graph_optimization is one of {', '.join(_LEVELS)}, not {made.graph_optimization!r}"
             )
-        if not isinstance(made.spinning, bool):
-            raise ValueError(f"option spinning is True or False, not {made.spinning!r}")
+        if made.spinning not in (True, False, None):
+            raise ValueError(f"option spinning is True, False or None, not {made.spinning!r}")
         if not made.providers:
             raise ValueError("option providers needs at least one execution provider")
         return made
@@ -80,7 +81,7 @@ class OnnxRuntimeOptions:
             "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
         }
         options.graph_optimization_level = level[self.graph_optimization]
-        if not self.spinning:
+        if self.spinning is False:
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
             options.add_session_config_entry("session.inter_op.allow_spinning", "0")
         for key, value in self.session_config.items():
