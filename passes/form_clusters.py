@@ -41,7 +41,7 @@ class FormClusters:
         maximum_segment_size: larger clusters are cut into several; None for no limit.
         maximum_engines: keep this many clusters, the largest; None for no limit.
         cut_light: leave out clusters that are not worth an engine call (see `tfgraft.passes.work`) beside others
-            that are. Where all are light, all stay: somebody wants engines there.
+            that are; where all are light, those of less than half the size of the largest.
     """
 
     minimum_segment_size: int = 3
@@ -128,13 +128,17 @@ class FormClusters:
 
     def _worthwhile(self, found: list[tuple[Graph, list[str]]]) -> list[tuple[Graph, list[str]]]:
         light = [is_light(graph, group) for graph, group in found]
-        if not self.cut_light or all(light):
-            return found
-        for (graph, group), cut in zip(found, light, strict=True):
-            if cut:
+        sizes = [sum(_tag(graph, name).weight for name in group) for graph, group in found]
+        # Where all are light, nobody can say much without measuring: the larger ones stay.
+        least = max(sizes) / 2 if found and all(light) else math.inf
+        kept = []
+        for (graph, group), is_small, size in zip(found, light, sizes, strict=True):
+            if self.cut_light and is_small and size < least:
                 reason = "Its cluster is a few light ops, quicker in TensorFlow than the call of an engine."
                 graph.facts.update(LEFT_OUT, dict.fromkeys(group, reason))
-        return [pair for pair, cut in zip(found, light, strict=True) if not cut]
+            else:
+                kept.append((graph, group))
+        return kept
 
     def _largest(self, found: list[tuple[Graph, list[str]]]) -> list[tuple[Graph, list[str]]]:
         limit = self.maximum_engines

@@ -17,6 +17,7 @@ CODES: dict[str, str] = {
     "conversion-failed": "The conversion of this node was tried and failed.",
     "engine-rejected": "The engine refused to load or to run what the converter made.",
     "wrong-result": "The engine's result for this node differs from TensorFlow's.",
+    "inefficient": "The conversion takes many engine ops for one of TensorFlow's, which is quicker.",
     "build-failed": "The cluster with this node failed to build and this node was found to be the cause.",
     "denylist": "The user's denylist names this node or its op.",
     "stateful": "The op has state or side effects (variables, tables, queues, random numbers, printing).",

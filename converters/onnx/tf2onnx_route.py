@@ -24,6 +24,8 @@ _CONTROL_FLOW = frozenset(
 )
 _NOTHING = frozenset({"NoOp", "Const", "Assert", "Print", "PrintV2", "_Retval", "FakeParam"})
 _GIVEN = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault", "_Arg"})
+_MOST_NODES = 10
+"""More ONNX nodes than this for one op (lookups in sparse tensors, say) are slower than TensorFlow's kernel."""
 _INTEGER_DIVISION = frozenset(
     {"Div", "RealDiv", "FloorDiv", "TruncateDiv", "Mod", "FloorMod", "TruncateMod", "DivNoNan", "Pow", "RightShift"}
 )
@@ -187,5 +189,14 @@ def _try_outputs(node: OneNode, outputs: tuple[str, ...]) -> _Outcome:
     model = to_model(node, outputs)
     if isinstance(model, Unsupported):
         return _Outcome(model)
+    if not node.library and len(model.graph.node) > _MOST_NODES:
+        return _Outcome(
+            Unsupported(
+                "inefficient",
+                f"tf2onnx's conversion of {node.op} takes {len(model.graph.node)} ONNX ops; TensorFlow's is quicker.",
+                node.op,
+                "Register a converter that needs fewer.",
+            )
+        )
     support = probe(node, model, outputs)
     return _Outcome(support, model, outputs) if isinstance(support, Supported) else _Outcome(support)
