@@ -29,9 +29,7 @@ def _parts(view: NodeView) -> tuple[range, int]:
 def _check_concat(view: NodeView) -> Support:
     _, axis = _parts(view)
     if not view.inputs[axis].is_constant:
-        return Unsupported(
-            "not-constant", f"{view.op} needs a constant axis.", f"input {axis}"
-        )
+        return Unsupported("not-constant", f"{view.op} needs a constant axis.", f"input {axis}")
     return SUPPORTED
 
 

@@ -38,7 +38,7 @@ def folds(view: NodeView) -> bool:
 def emit_folded(ctx: OnnxContext, view: NodeView) -> str:
     """Emit a convolution for which `folds` holds; return its channels-first value."""
     _, left, right = _pads(view)
-    rows, dilation = (view.shape(1) or ())[1], (view.attr("dilations") or ())[2]
+    rows, dilation = (view.shape(1) or ())[1], (view.attr("dilations") or (1, 1, 1, 1))[2]
     value = ctx.get(view, 0, NCHW)
     width = (view.shape(0) or ())[2]
     # The last row is filled up with zeros; what comes of them is cut off again.

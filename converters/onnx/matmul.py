@@ -25,9 +25,7 @@ def _check(view: NodeView) -> Support:
             return Unsupported("unknown-rank", f"{view.op} with {adjoint} needs the rank of input {i}.", f"input {i}")
     types = {view.dtype(0), view.dtype(1), view.outputs[0].dtype}
     if len(types) > 1:
-        return Unsupported(
-            "dtype", f"{view.op} takes one type throughout, not several.", "attr Tout"
-        )
+        return Unsupported("dtype", f"{view.op} takes one type throughout, not several.", "attr Tout")
     return SUPPORTED
 
 
