@@ -25,17 +25,18 @@ def default_pipeline(
     maximum_engines: int | None = None,
     denylist: tuple[str, ...] = (),
     grappler: tuple[str, ...] = ("constfold",),
+    cut_light: bool = True,
     build: bool = True,
 ) -> Pipeline:
     """Return the pipeline that grafts engines into a graph.
 
     Args:
-        minimum_segment_size, maximum_segment_size, maximum_engines: see `FormClusters`.
+        minimum_segment_size, maximum_segment_size, maximum_engines, cut_light: see `FormClusters`.
         denylist: see `TagSupport`.
         grappler: TensorFlow's optimizers to run first; see `Grappler`. Empty for none.
         build: whether to build engines and put them in; without, the pipeline plans.
     """
-    forming = FormClusters(minimum_segment_size, maximum_segment_size, maximum_engines)
+    forming = FormClusters(minimum_segment_size, maximum_segment_size, maximum_engines, cut_light)
     passes: list[Pass] = [Prune()]
     if grappler:
         passes.append(Grappler(tuple(grappler)))

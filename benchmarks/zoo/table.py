@@ -37,7 +37,8 @@ and fed real input. `make zoo` makes this page.
 - *error*: the largest relative L2 error of the float outputs against TensorFlow with oneDNN off, run in another
   process; everything else (integers, booleans, strings) must be equal.
 - *TF ms*: the original graph under TensorFlow's default settings and {threads} intra-op threads, by the fastest way
-  of calling it that was found (a Session's callable or a function's flat call, one or two inter-op threads).
+  of calling it that was found (a Session's callable with one or two inter-op threads, or with the single-threaded
+  executor, where it takes the graph).
 - *tfgraft*, *tf2onnx+ORT*: TensorFlow's time over theirs (above 1 is faster). The grafted graph is called exactly as
   the original; the peer is the whole graph as one ONNX model in ONNX Runtime, the better of its default setting and
   one inter-op thread without spinning. All run in one process in interleaved rounds; medians.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.views import const_info, const_value
@@ -14,7 +15,15 @@ from tfgraft.plugins.onnxruntime.session import make_session
 from tfgraft.plugins.protocol import Array, BuildContext, BuildError, BuiltEngine, Cluster, Device, Executor
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported
 
+if TYPE_CHECKING:
+    from tfgraft.converters.onnx.model import OnnxModel
+
 _NEARLY_ALL = 0.8
+_PARALLEL = frozenset(
+    {"Conv", "ConvTranspose", "LSTM", "GRU", "RNN", "Loop", "Scan", "MaxPool", "AveragePool", "Resize"}
+)
+_WORTH_A_THREAD = 1 << 16
+"""Elements of a weight or boundary tensor from which on a second thread has something to do."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,8 @@ class OnnxRuntimeBuilder:
         if options.spinning is None:
             options = replace(options, spinning=_is_nearly_all(cluster, context.graph))
         converted = cluster_to_onnx(cluster, context.graph, context.registry, self.converters)
+        if options.intra_op_threads == 0 and _is_small(converted):
+            options = replace(options, intra_op_threads=1)
         payload = converted.model.SerializeToString()
         index = {ref: i for i, ref in enumerate(cluster.weights)}
         layouts = [[use.name, index[use.ref], use.perm, use.shape] for use in converted.weights]
@@ -86,6 +97,15 @@ def _is_nearly_all(cluster: Cluster, graph: Graph) -> bool:
     """Tell whether little but the cluster runs when the graph does: then spinning threads disturb nobody."""
     taken = sum(graph.node(name).op != "Const" for name in cluster.nodes)
     return not graph.name and taken >= _NEARLY_ALL * sum(node.op != "Const" for node in graph)
+
+
+def _is_small(converted: OnnxModel) -> bool:
+    """Tell whether an engine has nothing for a second thread to do: waking it would take longer than the work."""
+    if any(node.op_type in _PARALLEL for node in converted.model.graph.node):
+        return False
+    sizes = [math.prod(tensor.dims) for tensor in converted.model.graph.initializer]
+    sizes += [math.prod(d for d in i.shape or () if d > 0) for i in (*converted.inputs, *converted.outputs)]
+    return max(sizes, default=0) < _WORTH_A_THREAD
 
 
 def _first_line(error: Exception) -> str:

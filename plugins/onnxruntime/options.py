@@ -16,7 +16,7 @@ class OnnxRuntimeOptions:
     Args:
         providers: execution providers in order of preference: names, or [name, {option: value}] pairs. Those that an
             installation does not have are left out when loading, with the CPU provider last.
-        intra_op_threads: threads inside an op; 0 lets ONNX Runtime take one for each core.
+        intra_op_threads: threads inside an op; 0: one for each core, or one alone where an engine has little to do.
         inter_op_threads: threads across ops; above 1 ops run in parallel.
         spinning: whether idle threads spin: quicker for an engine on its own, at the cost of everything beside it. None
             lets the builder decide: yes for an engine that is nearly the whole graph.
