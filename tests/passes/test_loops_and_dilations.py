@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 import tfgraft
+from tests.graph.models import function
 from tfgraft.passes.default import default_pipeline
 
 
@@ -19,7 +20,7 @@ def _sequence(kind: str) -> Any:
     dense = tf.keras.layers.Dense(4)
     layer = tf.keras.layers.RNN(cell, return_sequences=True)
 
-    @tf.function(input_signature=[tf.TensorSpec((None, 12, 5), tf.float32, name="x")])
+    @function(tf.TensorSpec((None, 12, 5), tf.float32, name="x"))
     def model(x: Any) -> Any:
         return tf.nn.softmax(dense(layer(x) * 2.0))
 
@@ -37,7 +38,7 @@ def test_a_recurrent_model_gives_the_same_numbers(kind: str) -> None:
 
 
 def test_a_loop_that_stays_says_why() -> None:
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.float32, name="x")])
+    @function(tf.TensorSpec((None,), tf.float32, name="x"))
     def model(x: Any) -> Any:
         total = tf.constant(0.0)
         for i in tf.range(tf.shape(x)[0]):
@@ -52,7 +53,7 @@ def test_a_loop_that_stays_says_why() -> None:
 def _dilated(rank: int, padding: str) -> Any:
     kernel = np.random.default_rng(1).standard_normal((3,) * rank + (4, 6)).astype(np.float32)
 
-    @tf.function(input_signature=[tf.TensorSpec((None,) * (rank + 1) + (4,), tf.float32, name="x")])
+    @function(tf.TensorSpec((None,) * (rank + 1) + (4,), tf.float32, name="x"))
     def model(x: Any) -> Any:
         # What TensorFlow's Python API makes of a dilated convolution: pieces that are convolved without dilation.
         return tf.nn.relu(
@@ -87,7 +88,7 @@ def test_space_to_batch_becomes_a_dilation(rank: int, padding: str) -> None:
 def _heavy_and_light() -> Any:
     kernel = np.ones((3, 3, 3, 8), np.float32)
 
-    @tf.function(input_signature=[tf.TensorSpec((1, 8, 8, 3), tf.float32, name="x")])
+    @function(tf.TensorSpec((1, 8, 8, 3), tf.float32, name="x"))
     def model(x: Any) -> Any:
         y = tf.nn.relu(tf.nn.conv2d(x, kernel, 1, "SAME") + 1.0)
         text = tf.strings.as_string(tf.reduce_sum(y))
