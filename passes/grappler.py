@@ -13,8 +13,14 @@ from tfgraft.graph import dtypes
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.graphdef import node_from_def, node_to_def, to_graph_def
 from tfgraft.graph.ref import TensorRef, control_source
+from tfgraft.graph.views import PASS_THROUGH
 from tfgraft.passes.base import PassContext, PassResult
 
+_LARGE = 1 << 16
+_READERS = frozenset(
+    {"Conv2D", "Conv3D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "Conv3DBackpropInputV2"}
+    | {"MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "GatherV2"}
+)
 NAMES = (
     "arithmetic",
     "autoparallel",
@@ -60,7 +66,10 @@ class Grappler:
         if graph.library.has_recursion(graph):
             return PassResult(summary="a function calls itself, which Grappler does not survive: not optimized")
         fed = [name for name in sorted(graph.fed) if not graph.node(name).op.startswith("Placeholder")]
-        meta = meta_graph_pb2.MetaGraphDef(graph_def=to_graph_def(graph))
+        weights = _weights(graph)
+        graph_def = to_graph_def(graph)
+        _without_values(graph_def, weights)
+        meta = meta_graph_pb2.MetaGraphDef(graph_def=graph_def)
         fetches = dict.fromkeys([str(ref) for ref in graph.fetches] + sorted(graph.keep))
         for name in fed:
             if len(graph.library.opdefs.output_types(graph.node(name)) or ()) != 1:
@@ -84,7 +93,7 @@ class Grappler:
             if node_def.name in fed:
                 node_def.CopyFrom(given[node_def.name])
         before = len(graph)
-        changed = assign(graph, optimized)
+        changed = assign(graph, optimized, weights)
         return PassResult(changed, f"{before} -> {len(graph)} nodes")
 
 
@@ -100,10 +109,44 @@ def _as_placeholders(graph: Graph, graph_def: Any, fed: Sequence[str]) -> None:
             node_def.attr["shape"].shape.unknown_rank = True
 
 
-def assign(graph: Graph, graph_def: Any) -> bool:
+def _weights(graph: Graph) -> frozenset[str]:
+    """Return the large constants that only convolutions, products and lookups read: there is nothing to fold in them.
+
+    Grappler copies the graph a dozen times; without these values that costs next to nothing.
+    """
+    pinned = graph.fed | graph.keep | {ref.node for ref in graph.fetches}
+    found = set()
+    for node in graph:
+        if node.op != "Const" or node.name in pinned or node.attrs.proto("value").ByteSize() < _LARGE:
+            continue
+        pending, plain = [node.name], True
+        while pending and plain:
+            for reader in graph.successors(pending.pop()):
+                op = graph.node(reader).op
+                if op in PASS_THROUGH and reader not in pinned:
+                    pending.append(reader)
+                elif op not in _READERS:
+                    plain = False
+        if plain:
+            found.add(node.name)
+    return frozenset(found)
+
+
+def _without_values(graph_def: Any, weights: frozenset[str]) -> None:
+    for node_def in graph_def.node:
+        if node_def.name in weights:
+            tensor = node_def.attr["value"].tensor
+            shape = type(tensor.tensor_shape)()
+            shape.CopyFrom(tensor.tensor_shape)
+            node_def.op = "Placeholder"
+            del node_def.attr["value"]
+            node_def.attr["shape"].shape.CopyFrom(shape)
+
+
+def assign(graph: Graph, graph_def: Any, untouched: frozenset[str] = frozenset()) -> bool:
     """Make a graph's nodes those of a `GraphDef`, in one edit; return whether anything changed.
 
-    Functions that are new or differ are taken over too.
+    Functions that are new or differ are taken over too. Nodes named in `untouched` stay as they are, if they stay.
     """
     wanted: Mapping[str, Any] = {node_def.name: node_def for node_def in graph_def.node}
     with graph.edit() as edit:
@@ -113,6 +156,8 @@ def assign(graph: Graph, graph_def: Any) -> bool:
         for name, node_def in wanted.items():
             data = [TensorRef.parse(t) for t in node_def.input if control_source(t) is None]
             controls = [c for t in node_def.input if (c := control_source(t)) is not None]
+            if name in untouched:
+                continue
             if name not in graph:
                 edit.add(node_from_def(node_def), data, controls)
                 continue

@@ -96,6 +96,7 @@ def graft(
         keep=keep,
     )
     options.setdefault("minimum_segment_size", 1)
+    options.setdefault("cut_light", False)  # the clusters of these small graphs are all light
     ctx = PassContext(registry or Registry.default(), engine)
     collect = Collect()
     (pipeline or default_pipeline(**options)).with_instruments(collect).run(graph, ctx)
