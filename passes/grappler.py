@@ -121,7 +121,7 @@ def _weights(graph: Graph) -> frozenset[str]:
             continue
         pending, plain = [node.name], True
         while pending and plain:
-            for reader in graph.successors(pending.pop()):
+            for reader, _, _ in graph.consumers(pending.pop()):
                 op = graph.node(reader).op
                 if op in PASS_THROUGH and reader not in pinned:
                     pending.append(reader)
