@@ -39,14 +39,7 @@ def segment_function(graph: Graph, cluster: Cluster, name: str) -> Any:
             ref = TensorRef(const.name)
             if ref in arguments:
                 return arguments[ref]
-        outputs = graph.library.opdefs.outputs(graph.node(ref.node))
-        assert outputs is not None, ref
-        port = ref.port
-        for arg_name, count in outputs:
-            if port < count:
-                return f"{ref.node}:{arg_name}:{port}"
-            port -= count
-        raise ValueError(f"node {ref.node!r} has no output {ref.port}")
+        return graph.library.opdefs.body_text(graph.node(ref.node), ref.port)
 
     for node_name in cluster.nodes:
         node_def = node_to_def(graph.node(node_name))

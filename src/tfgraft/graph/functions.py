@@ -213,14 +213,7 @@ def _write_body(library: FunctionLibrary, body: Graph, function: Any) -> None:
     def text(ref: TensorRef) -> str:
         if ref.node in args:
             return ref.node
-        outputs = library.opdefs.outputs(body.node(ref.node))
-        assert outputs is not None, ref
-        port = ref.port
-        for arg_name, count in outputs:
-            if port < count:
-                return f"{ref.node}:{arg_name}:{port}"
-            port -= count
-        raise ValueError(f"node {ref.node!r} of function {body.name!r} has no output {ref.port}")
+        return library.opdefs.body_text(body.node(ref.node), ref.port)
 
     node_defs = []
     for node in body:

@@ -37,6 +37,19 @@ class OpDefs:
             return None
         return [(arg.name, len(_types(arg, node))) for arg in op_def.output_arg]
 
+    def body_text(self, node: Node, port: int) -> str:
+        """Return how a function's body writes output `port` of a node: `node:output_argument:index`.
+
+        Raises:
+            ValueError: the op is unknown, or the node has no such output.
+        """
+        left = port
+        for arg_name, count in self.outputs(node) or ():
+            if left < count:
+                return f"{node.name}:{arg_name}:{left}"
+            left -= count
+        raise ValueError(f"node {node.name!r} ({node.op}) has no output {port}")
+
     def output_types(self, node: Node) -> tuple[str, ...] | None:
         """Return the data type of every output, or None for an unknown op."""
         op_def = self.get(node.op)
