@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfgraft.converters.onnx.axes import held_axes, insert_axes, int64, plain_axes
+from tfgraft.converters.onnx.axes import int64
 from tfgraft.converters.onnx.carrier import carried
-from tfgraft.converters.onnx.context import OnnxContext, Perm
+from tfgraft.converters.onnx.context import OnnxContext
+from tfgraft.converters.orders import Perm, held_axes, insert_axes, plain_axes
 from tfgraft.graph.dtypes import INTS, PLAIN
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter

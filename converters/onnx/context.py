@@ -17,14 +17,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from tfgraft.converters.orders import UNIT, Perm, without_units
 from tfgraft.graph.ref import TensorRef
 from tfgraft.graph.view import NodeView, TensorInfo
-
-Perm = tuple[int, ...]
-"""The order in which a value's dimensions stand for a tensor's; see `OnnxContext.get`."""
-UNIT = -1
-"""In a `Perm`: a dimension of size one that the tensor does not have. A one-dimensional convolution is a
-two-dimensional one on such values, from one to the next, with nothing to insert or remove between them."""
 
 ONNX_TYPES: dict[str, int] = {
     "float32": TensorProto.FLOAT,
@@ -61,11 +56,6 @@ class WeightUse:
     ref: TensorRef
     perm: Perm | None
     shape: tuple[int, ...] | None
-
-
-def without_units(perm: Perm) -> Perm:
-    """Return an order without its `UNIT` dimensions."""
-    return tuple(d for d in perm if d != UNIT)
 
 
 @dataclass

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from tfgraft.converters.onnx.context import OnnxContext, Perm
+from tfgraft.converters.onnx.context import OnnxContext
 from tfgraft.converters.onnx.folded_convolution import emit_folded, folds
-from tfgraft.converters.onnx.layout import NCHW
-from tfgraft.converters.onnx.windows import Format, Window, explicit_pairs
+from tfgraft.converters.onnx.windows import auto_pad_is_wrong, pad_dynamically, padding_attrs
+from tfgraft.converters.orders import NCHW, Perm
+from tfgraft.converters.windows import Format, Window, explicit_pairs
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported
@@ -77,9 +78,9 @@ def _conv(
         explicit_pairs(view, form),
     )
     value = ctx.get(view, 0, form.perm)
-    attrs = window.attrs()
-    if window.auto_pad_is_wrong:
-        value, attrs = window.pad_dynamically(ctx, value), {}
+    attrs = padding_attrs(window)
+    if auto_pad_is_wrong(window):
+        value, attrs = pad_dynamically(ctx, window, value), {}
     result = ctx.node(
         "Conv",
         [value, weight, *(bias or ())],

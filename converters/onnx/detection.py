@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tfgraft.converters.onnx.context import OnnxContext
-from tfgraft.converters.onnx.layout import held_axis
+from tfgraft.converters.orders import held_axis
 from tfgraft.graph.dtypes import FLOATS
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from tfgraft.converters.onnx.context import OnnxContext, Perm
+from tfgraft.converters.onnx.context import OnnxContext
+from tfgraft.converters.orders import Perm
 from tfgraft.graph.dtypes import FLOATS
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter

@@ -9,8 +9,8 @@ about 8 the copies cost more than it brings.
 from __future__ import annotations
 
 from tfgraft.converters.onnx.context import OnnxContext
-from tfgraft.converters.onnx.layout import NCHW
-from tfgraft.converters.onnx.windows import Format, Window, explicit_pairs
+from tfgraft.converters.orders import NCHW
+from tfgraft.converters.windows import Format, Window, explicit_pairs
 from tfgraft.graph.view import NodeView
 
 _LEAST_DILATION = 8

@@ -6,7 +6,7 @@ from tfgraft.converters.onnx.activation import FUSED, activation
 from tfgraft.converters.onnx.context import OnnxContext
 from tfgraft.converters.onnx.convolution import CONV2D, check_conv, check_kernel, emit_conv, emit_depthwise
 from tfgraft.converters.onnx.normalization import batch_norm, check_batch_norm
-from tfgraft.converters.onnx.windows import Format
+from tfgraft.converters.windows import Format
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported

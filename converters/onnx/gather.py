@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfgraft.converters.onnx.axes import drop_axes, held_axes, plain_axes
 from tfgraft.converters.onnx.carrier import carrier
 from tfgraft.converters.onnx.comparison import where as choose
 from tfgraft.converters.onnx.context import OnnxContext
 from tfgraft.converters.onnx.fill import filled
+from tfgraft.converters.orders import drop_axes, held_axes, plain_axes
 from tfgraft.graph.dtypes import INTS, NUMERIC, PLAIN
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter

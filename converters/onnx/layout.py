@@ -7,13 +7,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tfgraft.converters.onnx.context import UNIT, OnnxContext, Perm, without_units
+from tfgraft.converters.onnx.context import OnnxContext
+from tfgraft.converters.orders import UNIT, Perm, without_units
 from tfgraft.graph.view import NodeView
-
-NCHW: Perm = (0, 3, 1, 2)
-"""The order of an NHWC tensor's dimensions that makes it NCHW."""
-NCDHW: Perm = (0, 4, 1, 2, 3)
-"""The order of an NDHWC tensor's dimensions that makes it NCDHW."""
 
 
 def common_perm(ctx: OnnxContext, view: NodeView, indices: Sequence[int]) -> Perm | None:
@@ -73,9 +69,3 @@ def elementwise(
         ctx.set(view, 0, emit(ctx, view, values), perm)
 
     return convert
-
-
-def held_axis(axis: int, rank: int, perm: Perm | None) -> int:
-    """Map an axis of a TensorFlow tensor (negative ones count from the end) to that of the value held as `perm`."""
-    positive = axis + rank if axis < 0 else axis
-    return positive if perm is None else perm.index(positive)

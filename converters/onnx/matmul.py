@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tfgraft.converters.onnx.context import OnnxContext, Perm
+from tfgraft.converters.onnx.context import OnnxContext
+from tfgraft.converters.orders import Perm
 from tfgraft.graph.dtypes import FLOATS
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tfgraft.converters.onnx.context import UNIT, OnnxContext, WeightUse
+from tfgraft.converters.onnx.context import OnnxContext, WeightUse
 from tfgraft.converters.onnx.fusions.clip import fuse_clip
 from tfgraft.converters.onnx.fusions.hard_swish import fuse_hard_swish
 from tfgraft.converters.onnx.fusions.prelu import fuse_prelu
 from tfgraft.converters.onnx.fusions.rewriter import Rewriter
+from tfgraft.converters.orders import UNIT
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.ref import TensorRef
 from tfgraft.graph.view import NodeView, TensorInfo

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tfgraft.converters.onnx.context import OnnxContext
-from tfgraft.converters.onnx.windows import Format
+from tfgraft.converters.windows import Format
 from tfgraft.graph.dtypes import FLOATS
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter

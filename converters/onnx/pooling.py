@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tfgraft.converters.onnx.context import OnnxContext
-from tfgraft.converters.onnx.windows import Format, Window, explicit_pairs
+from tfgraft.converters.onnx.windows import padding_attrs
+from tfgraft.converters.windows import Format, Window, explicit_pairs
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported
@@ -61,7 +62,7 @@ def _pool(ctx: OnnxContext, view: NodeView, op: str, **extra: Any) -> Any:
         [ctx.get(view, 0, form.perm)],
         kernel_shape=window.kernel,
         strides=window.strides,
-        **window.attrs(),
+        **padding_attrs(window),
         **extra,
     ), form.perm
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfgraft.converters.onnx.context import OnnxContext, Perm
+from tfgraft.converters.onnx.context import OnnxContext
+from tfgraft.converters.orders import Perm
 from tfgraft.graph.dtypes import FLOATS
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from tfgraft.converters.onnx.context import OnnxContext, Perm
+from tfgraft.converters.onnx.context import OnnxContext
 from tfgraft.converters.onnx.dims import Dim, dim_of, reshape, scaled
-from tfgraft.converters.onnx.windows import Format
+from tfgraft.converters.orders import Perm
+from tfgraft.converters.windows import Format
 from tfgraft.graph.dtypes import PLAIN
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter

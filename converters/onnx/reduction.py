@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tfgraft.converters.onnx.axes import const_axes, drop_axes, held_axes
 from tfgraft.converters.onnx.carrier import carried
-from tfgraft.converters.onnx.context import OnnxContext, Perm
+from tfgraft.converters.onnx.context import OnnxContext
+from tfgraft.converters.orders import Perm, const_axes, drop_axes, held_axes
 from tfgraft.graph.dtypes import BOOL, FLOATS, INTS, NUMERIC, PLAIN
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter

@@ -6,16 +6,9 @@ from math import prod
 
 import numpy as np
 
-from tfgraft.converters.onnx.axes import (
-    const_axes,
-    insert_axes,
-    int64,
-    leave_axes,
-    plain_axes,
-    same_sequence,
-    take_unit,
-)
-from tfgraft.converters.onnx.context import UNIT, OnnxContext
+from tfgraft.converters.onnx.axes import int64, same_sequence
+from tfgraft.converters.onnx.context import OnnxContext
+from tfgraft.converters.orders import UNIT, const_axes, insert_axes, leave_axes, plain_axes, take_unit
 from tfgraft.graph.dtypes import INTS, PLAIN
 from tfgraft.graph.view import NodeView, Shape
 from tfgraft.registry.entry import OpSpec, converter

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfgraft.converters.onnx.axes import const_axes, drop_axes, held_axes, int64, plain_axes
+from tfgraft.converters.onnx.axes import int64
 from tfgraft.converters.onnx.context import OnnxContext
+from tfgraft.converters.orders import const_axes, drop_axes, held_axes, plain_axes
 from tfgraft.graph.dtypes import INTS, PLAIN
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter

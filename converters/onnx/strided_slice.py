@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfgraft.converters.onnx.axes import drop_axes, held_axes, insert_axes, int64
+from tfgraft.converters.onnx.axes import int64
 from tfgraft.converters.onnx.context import OnnxContext
 from tfgraft.converters.onnx.slicing import LAST
+from tfgraft.converters.orders import drop_axes, held_axes, insert_axes
 from tfgraft.graph.dtypes import INTS, PLAIN
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter

@@ -6,7 +6,7 @@ from typing import Any
 
 from tfgraft.converters.onnx.context import OnnxContext
 from tfgraft.converters.onnx.convolution import CONV_TYPES, check_kernel
-from tfgraft.converters.onnx.windows import Format, Window, explicit_pairs
+from tfgraft.converters.windows import Format, Window, explicit_pairs
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported

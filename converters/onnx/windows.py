@@ -1,128 +1,34 @@
-"""Sliding windows: data formats, and padding that is TensorFlow's."""
+"""TensorFlow's padding of sliding windows in ONNX."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from tfgraft.converters.onnx.context import OnnxContext, Perm
-from tfgraft.graph.view import NodeView
+from tfgraft.converters.onnx.context import OnnxContext
+from tfgraft.converters.windows import Window
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
-    """Where the channels and the spatial dimensions of a batch of images or volumes are.
-
-    TensorFlow's NCHW_VECT_C has five dimensions where a converter takes four, so that ranks keep it out.
-
-    Args:
-        channels_first: whether the channels come right after the batch.
-        rank: 4 (images) or 5 (volumes).
-    """
-
-    channels_first: bool
-    rank: int
-
-    @classmethod
-    def of(cls, view: NodeView, rank: int = 4) -> Format:
-        """Return the format of a node; its attribute `data_format` is channels-last where it is absent."""
-        return cls(str(view.attr("data_format", "NHWC")).startswith("NC"), rank)
-
-    @property
-    def channel(self) -> int:
-        """The dimension of the channels."""
-        return 1 if self.channels_first else self.rank - 1
-
-    @property
-    def spatial(self) -> range:
-        """The spatial dimensions."""
-        return range(2, self.rank) if self.channels_first else range(1, self.rank - 1)
-
-    @property
-    def perm(self) -> Perm | None:
-        """The order that makes a tensor of this format channels-first; None if it is that already."""
-        return None if self.channels_first else (0, self.channel, *self.spatial)
-
-    def pick(self, values: Sequence[int]) -> tuple[int, ...]:
-        """Return the spatial ones of values given for each dimension."""
-        return tuple(int(values[d]) for d in self.spatial)
-
-    def others(self, values: Sequence[int]) -> tuple[int, int]:
-        """Return the values given for the batch and the channels."""
-        return int(values[0]), int(values[self.channel])
+def padding_attrs(window: Window) -> dict[str, Any]:
+    """Return the attributes pads or auto_pad of an ONNX node."""
+    pads = window.pads()
+    return {"pads": pads} if pads is not None else {"auto_pad": "SAME_UPPER"}
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A window that slides over spatial dimensions, with TensorFlow's padding.
-
-    Args:
-        sizes: the input's spatial sizes, negative where they are unknown.
-        kernel, strides, dilations: one value for each spatial dimension.
-        padding: "SAME", "VALID" or "EXPLICIT".
-        explicit: with "EXPLICIT", (before, after) for each spatial dimension.
-    """
-
-    sizes: tuple[int, ...]
-    kernel: tuple[int, ...]
-    strides: tuple[int, ...]
-    dilations: tuple[int, ...]
-    padding: str
-    explicit: tuple[tuple[int, int], ...] = ()
-
-    @property
-    def extents(self) -> tuple[int, ...]:
-        """What the window covers, dilation included."""
-        return tuple((k - 1) * d + 1 for k, d in zip(self.kernel, self.dilations, strict=True))
-
-    def pads(self) -> list[int] | None:
-        """Return the padding before each spatial dimension, then after each; None if it depends on unknown sizes."""
-        if self.padding == "VALID":
-            return [0] * (2 * len(self.kernel))
-        pairs: list[tuple[int, int]] = list(self.explicit)
-        if self.padding == "SAME":
-            for n, k, s in zip(self.sizes, self.extents, self.strides, strict=True):
-                if n < 0 and s > 1 and k > 1:
-                    return None
-                pairs.append(same_pads(n, k, s))
-        return [p[0] for p in pairs] + [p[1] for p in pairs]
-
-    def attrs(self) -> dict[str, Any]:
-        """Return the attributes pads or auto_pad of an ONNX node."""
-        pads = self.pads()
-        return {"pads": pads} if pads is not None else {"auto_pad": "SAME_UPPER"}
-
-    @property
-    def auto_pad_is_wrong(self) -> bool:
-        """Whether only auto_pad is left to use and ONNX Runtime does not take it with dilations."""
-        return self.pads() is None and any(d > 1 for d in self.dilations)
-
-    def pad_dynamically(self, ctx: OnnxContext, value: str) -> str:
-        """Emit zero padding of a channels-first value that makes "SAME" "VALID", computed when running."""
-        sizes = ctx.node("Shape", [value], start=2)
-        strides, extents = ctx.ints(self.strides), ctx.ints(self.extents)
-        one, two = ctx.ints([1]), ctx.ints([2])
-        steps = ctx.node("Div", [ctx.node("Sub", [sizes, one]), strides])  # output sizes less one
-        covered = ctx.node("Add", [ctx.node("Mul", [steps, strides]), extents])
-        total = ctx.node("Max", [ctx.node("Sub", [covered, sizes]), ctx.ints([0])])
-        before = ctx.node("Div", [total, two])
-        after = ctx.node("Sub", [total, before])
-        zeros = ctx.ints([0, 0])
-        padded: str = ctx.node("Pad", [value, ctx.node("Concat", [zeros, before, zeros, after], axis=0)])
-        return padded
+def auto_pad_is_wrong(window: Window) -> bool:
+    """Tell whether only auto_pad is left to use and ONNX Runtime does not take it with dilations."""
+    return window.pads() is None and any(d > 1 for d in window.dilations)
 
 
-def same_pads(size: int, extent: int, stride: int) -> tuple[int, int]:
-    """Return TensorFlow's SAME padding of one dimension; the size matters only if stride and extent exceed 1."""
-    if stride == 1 or extent == 1:
-        total = extent - 1
-    else:
-        total = max((-(-size // stride) - 1) * stride + extent - size, 0)
-    return total // 2, total - total // 2
-
-
-def explicit_pairs(view: NodeView, form: Format) -> tuple[tuple[int, int], ...]:
-    """Return the attribute `explicit_paddings` as (before, after) for each spatial dimension."""
-    values = view.attr("explicit_paddings", ())
-    return tuple((values[2 * d], values[2 * d + 1]) for d in form.spatial) if values else ()
+def pad_dynamically(ctx: OnnxContext, window: Window, value: str) -> str:
+    """Emit zero padding of a channels-first value that makes "SAME" "VALID", computed when running."""
+    sizes = ctx.node("Shape", [value], start=2)
+    strides, extents = ctx.ints(window.strides), ctx.ints(window.extents)
+    one, two = ctx.ints([1]), ctx.ints([2])
+    steps = ctx.node("Div", [ctx.node("Sub", [sizes, one]), strides])  # output sizes less one
+    covered = ctx.node("Add", [ctx.node("Mul", [steps, strides]), extents])
+    total = ctx.node("Max", [ctx.node("Sub", [covered, sizes]), ctx.ints([0])])
+    before = ctx.node("Div", [total, two])
+    after = ctx.node("Sub", [total, before])
+    zeros = ctx.ints([0, 0])
+    padded: str = ctx.node("Pad", [value, ctx.node("Concat", [zeros, before, zeros, after], axis=0)])
+    return padded
