@@ -1,0 +1,1 @@
+"""Op converters for TensorRT networks, one file a family."""

@@ -1,0 +1,8 @@
+"""All op converters of TensorRT networks."""
+
+from __future__ import annotations
+
+from tfgraft.converters.tensorrt import activation
+from tfgraft.registry.entry import Converter
+
+CONVERTERS: tuple[tuple[Converter, ...], ...] = (*activation.CONVERTERS,)

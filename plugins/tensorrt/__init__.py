@@ -1,0 +1,1 @@
+"""The engine builder `tensorrt`: clusters become TensorRT engines."""
