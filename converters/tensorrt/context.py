@@ -1,4 +1,4 @@
-"""TensorRtContext: what a TensorRT op converter adds layers to, with orders tracked so that transposes stay at the edges.
+"""TensorRtContext: what a converter adds TensorRT layers to, with orders tracked so that transposes stay at the edges.
 
 TensorRT convolves channels-first. A converter asks for an input in the order that it needs and says in which order its
 result is; only an op that must have TensorFlow's own order brings a transpose back. Constants are transposed by numpy

@@ -1,4 +1,4 @@
-"""One case through TensorRT: the network that our converters make, built by TensorRT and run by the reference engine."""
+"""One case through TensorRT: the network that our converters make, built on the CPU and run by the reference engine."""
 
 from __future__ import annotations
 
