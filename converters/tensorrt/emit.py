@@ -54,14 +54,24 @@ def reshape(ctx: TensorRtContext, x: Any, dims: Sequence[Dim]) -> Any:
 
 
 def cut(
-    ctx: TensorRtContext, x: Any, start: Sequence[Dim], size: Sequence[Dim], stride: Sequence[Dim] | None = None
+    ctx: TensorRtContext,
+    x: Any,
+    start: Sequence[Dim],
+    size: Sequence[Dim],
+    stride: Sequence[Dim] | None = None,
+    mode: str | None = None,
 ) -> Any:
-    """Add a slice, one value a dimension; a size may be a tensor."""
+    """Add a slice, one value a dimension; a size may be a tensor.
+
+    Args:
+        mode: what is beyond the edges, a member of `SampleMode`; "FILL" is zeros.
+    """
     steps = [1] * len(start) if stride is None else list(stride)
     given = [list(start), list(size), steps]
     fixed = [tuple(d) if is_static(d) else (0,) * len(d) for d in given]
     inputs = {k + 1: vector(ctx, d) for k, d in enumerate(given) if not is_static(d)}
-    return ctx.add("slice", x, *fixed, inputs=inputs)
+    beyond = None if mode is None else getattr(ctx.trt.SampleMode, mode)
+    return ctx.add("slice", x, *fixed, inputs=inputs, mode=beyond)
 
 
 def concat(ctx: TensorRtContext, tensors: Sequence[Any], axis: int) -> Any:
