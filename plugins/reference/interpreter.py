@@ -119,9 +119,7 @@ class Interpreter:
                 for name, value in zip(layer.outputs, self._compute(frame, layer), strict=True):
                     owner.values[name] = value
                 self._release(frame, layer)
-        value = frame.get(wanted)
-        assert value is not None
-        return value
+        return self._known(frame, wanted)
 
     def _needs(self, frame: _Frame, layer: Layer) -> Sequence[str]:
         """Return the tensors a layer needs next: of a conditional first the condition, then the branch it takes."""

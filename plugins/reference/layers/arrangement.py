@@ -76,7 +76,7 @@ def padding(layer: Layer, inputs: Sequence[Array]) -> Sequence[Array]:
         slice(max(-b, 0), n - max(-a, 0)) for b, a, n in zip(before, after, x.shape[-len(before) :], strict=True)
     )
     grow = [(max(b, 0), max(a, 0)) for b, a in zip(before, after, strict=True)]
-    return [np.pad(x[(..., *cut)], still + grow)]
+    return [np.pad(x[cut], still + grow)]
 
 
 def concatenation(layer: Layer, inputs: Sequence[Array]) -> Sequence[Array]:

@@ -30,9 +30,11 @@ def attention(layer: Layer, inputs: Sequence[Array | None]) -> Sequence[Array]:
     for i, (q, k, v) in enumerate(zip(queries, keys, values, strict=True)):
         own = None if mask is None else mask[min(i, mask.shape[0] - 1)][..., : k.shape[1]]
         results.append(_attend(q, k, v, own, attrs, unit))
+    source = inputs[0]
+    assert source is not None
     packed = attrs["query_form"] == "PACKED_NHD"
     joined = np.concatenate([r.swapaxes(0, 1) for r in results]) if packed else np.stack(results)
-    return [joined.astype(inputs[0].dtype, copy=False)]  # type: ignore[union-attr]
+    return [joined.astype(source.dtype, copy=False)]
 
 
 def _items(x: Array, lengths: Array | None, form: str | None) -> list[Array]:
@@ -53,10 +55,13 @@ def _attend(q: Array, k: Array, v: Array, mask: Array | None, attrs: dict[str, o
         scores = np.where(mask, scores, -np.inf) if mask.dtype == bool else scores + wide(mask)
     kind = attrs["causal_kind"] or ("UPPER_LEFT" if attrs["causal"] else "NONE")
     if kind != "NONE":
-        shift = scores.shape[-1] - scores.shape[-2] if kind == "LOWER_RIGHT" else 0
-        scores = np.where(np.tri(*scores.shape[-2:], shift, dtype=bool), scores, -np.inf)
+        rows, columns = scores.shape[-2:]
+        shift = columns - rows if kind == "LOWER_RIGHT" else 0
+        scores = np.where(np.tri(rows, columns, shift, dtype=bool), scores, -np.inf)
     if attrs["norm_op"] == "SOFTMAX":
-        scores = exp_normalized(scores.astype(np.float32), (-1,))
+        # A query that may look at nothing gets nothing, as in fused kernels and in ONNX.
+        blind = scores.max(-1, keepdims=True, initial=-np.inf) == -np.inf
+        scores = np.where(blind, 0, exp_normalized(scores.astype(np.float32), (-1,)))
     if unit is not None:
         scores = wide(saturate(scores / wide(unit), str(attrs["normalization_quantize_to_type"]))) * wide(unit)
     return scores @ v

@@ -47,7 +47,7 @@ def deconvolution(layer: Layer, inputs: Sequence[Array | None]) -> Sequence[Arra
     full = [(n - 1) * a.stride + a.extent for n, a in zip(lengths, axes, strict=True)]
     value = np.zeros((batch, groups * maps, *full), x.dtype)
     for tap in itertools.product(*(range(n) for n in taps)):
-        value[_strided(tap, axes, lengths)] += columns[(slice(None), slice(None), *tap)]
+        value[_strided(tap, axes, lengths)] += columns[_at(tap)]
     for i, (axis, length) in enumerate(zip(axes, full, strict=True)):
         before, after = axis.before, length - axis.before - axis.size
         value = _crop(value, i + 2, before, after)
@@ -89,6 +89,11 @@ def _crop(x: Array, axis: int, before: int, after: int) -> Array:
     return x
 
 
+def _at(tap: Sequence[int]) -> tuple[slice | int, ...]:
+    """Return the index of one tap in an array [.., .., taps...]."""
+    return (slice(None), slice(None), *tap)
+
+
 def _strided(tap: Sequence[int], axes: Sequence[Axis], sizes: Sequence[int]) -> tuple[slice, ...]:
     """Return the index of the elements that one tap of every window meets."""
     spatial = (
@@ -113,7 +118,7 @@ def _depthwise(kernel: Array, x: Array, axes: Sequence[Axis]) -> Array:
     weights = kernel.reshape(channels, -1, *kernel.shape[2:])
     value = np.zeros((batch, channels, weights.shape[1], *sizes), x.dtype)
     for tap in itertools.product(*(range(a.taps) for a in axes)):
-        weight = weights[(slice(None), slice(None), *tap)]
+        weight = weights[_at(tap)]
         value += x[_strided(tap, axes, sizes)][:, :, None] * weight.reshape(*weight.shape, *[1] * len(axes))
     return value
 
@@ -133,7 +138,7 @@ def _windowed(kernel: Array, x: Array, axes: Sequence[Axis], groups: int) -> Arr
         shape = (count, *sizes[1:])
         columns = np.empty((batch, channels, *taps, *shape), x.dtype)
         for tap in itertools.product(*(range(n) for n in taps)):
-            columns[(slice(None), slice(None), *tap)] = strip[_strided(tap, axes, shape)]
+            columns[_at(tap)] = strip[_strided(tap, axes, shape)]
         columns = columns.reshape(batch, channels * math.prod(taps), -1)
         value[:, :, start : start + count] = _product(kernel, columns, groups).reshape(batch, kernel.shape[0], *shape)
     return value

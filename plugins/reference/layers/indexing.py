@@ -20,7 +20,8 @@ def gather(layer: Layer, inputs: Sequence[Array]) -> Sequence[Array]:
         return [np.take_along_axis(x, indices, layer.attrs["axis"])]
     if mode == "ND":
         lead = _grid(x.shape[:batch], indices.ndim - 1)
-        return [x[(*lead, *np.moveaxis(indices, -1, 0))]]
+        where = (*lead, *np.moveaxis(indices, -1, 0))
+        return [x[where]]
     axis = layer.attrs["axis"]
     if batch == 0:
         return [x.take(indices, axis)]

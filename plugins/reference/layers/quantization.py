@@ -40,7 +40,8 @@ def quantize(layer: Layer, inputs: Sequence[Array]) -> Sequence[Array]:
     value = x / spread(wide(inputs[1]), x, axis)
     zero = optional(inputs, 2)
     if zero is not None:
-        value = np.rint(value) + spread(wide(zero).astype(np.float32), x, axis)
+        rounded = value if is_float(dtype_of(layer.attrs["to_type"])) else np.rint(value)
+        value = rounded + spread(wide(zero).astype(np.float32), x, axis)
     return [saturate(value, layer.attrs["to_type"])]
 
 

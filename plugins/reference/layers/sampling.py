@@ -24,30 +24,30 @@ def resize(layer: Layer, inputs: Sequence[Array]) -> Sequence[Array]:
     x = inputs[0]
     attrs = layer.attrs
     if optional(inputs, 1) is not None or attrs["shape"] is not None:
-        shape = dims(layer, inputs, 1, "shape")
-        scales = [n / m if m else 1.0 for n, m in zip(shape, x.shape, strict=True)]
+        wanted: list[float] = list(dims(layer, inputs, 1, "shape"))
     else:
-        scales = [float(np.float32(s)) for s in attrs["scales"]]
-        shape = [int(np.floor(np.float32(n * s))) for n, s in zip(x.shape, scales, strict=True)]
+        wanted = [n * float(np.float32(s)) for n, s in zip(x.shape, attrs["scales"], strict=True)]
     value = wide(x)
-    for axis, (size, length) in enumerate(zip(shape, x.shape, strict=True)):
-        if size != length or scales[axis] != 1:
-            places = _places(layer, size, length, scales[axis])
-            value = _interpolate(layer, value, axis, places)
+    for axis, (size, length) in enumerate(zip(wanted, x.shape, strict=True)):
+        if size != length:
+            value = _interpolate(layer, value, axis, _places(layer, size, length))
     return [value.astype(x.dtype, copy=False)]
 
 
-def _places(layer: Layer, size: int, length: int, scale: float) -> Array:
-    """Return where along an axis of a given length each of `size` new elements lies."""
-    at = np.arange(size, dtype=np.float64)
-    if layer.attrs["selector_for_single_pixel"] == "UPPER" and size == 1:
+def _places(layer: Layer, size: float, length: int) -> Array:
+    """Return where along an axis of a given length each new element lies.
+
+    `size` is the new length, not yet rounded down where it comes of a scale: places follow from it, as in ONNX.
+    """
+    at = np.arange(int(np.float32(size)), dtype=np.float64)
+    if layer.attrs["selector_for_single_pixel"] == "UPPER" and at.size == 1:
         return np.zeros(1)
     transformation = layer.attrs["coordinate_transformation"]
     if transformation == "ALIGN_CORNERS":
         return at * ((length - 1) / (size - 1)) if size > 1 else at
     if transformation == "ASYMMETRIC":
-        return at / scale
-    return (at + 0.5) / scale - 0.5
+        return at * (length / size)
+    return (at + 0.5) * (length / size) - 0.5
 
 
 def _interpolate(layer: Layer, x: Array, axis: int, places: Array) -> Array:
@@ -116,7 +116,8 @@ def grid_sample(layer: Layer, inputs: Sequence[Array]) -> Sequence[Array]:
     channels_last = np.moveaxis(x, 1, -1)
     value = np.zeros((*grid.shape[:-1], x.shape[1]), np.float64)
     for taps in itertools.product(*(range(len(index)) for index, _ in axes)):
-        picked = channels_last[(batch, *(index[t] for (index, _), t in zip(axes, taps, strict=True)))]
+        corner = (batch, *(index[t] for (index, _), t in zip(axes, taps, strict=True)))
+        picked = channels_last[corner]
         weight = np.prod([weights[t] for (_, weights), t in zip(axes, taps, strict=True)], axis=0)
         value += picked * weight[..., None]
     return [np.moveaxis(value, -1, 1).astype(source.dtype)]
