@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tfgraft.converters.tensorrt import activation
+from tfgraft.converters.tensorrt import activation, crop, resize
 from tfgraft.registry.entry import Converter
 
-CONVERTERS: tuple[tuple[Converter, ...], ...] = (*activation.CONVERTERS,)
+CONVERTERS: tuple[tuple[Converter, ...], ...] = (*activation.CONVERTERS, *crop.CONVERTERS, *resize.CONVERTERS)

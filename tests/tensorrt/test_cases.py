@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.cases.case import OpCase, graph_of
-from tests.tensorrt import activation_cases
+from tests.tensorrt import activation_cases, resize_cases
 from tests.tensorrt.run import build, interpret, network_of, tolerance
 from tfgraft.converters.tensorrt.families import CONVERTERS
 from tfgraft.graph.views import node_view
@@ -19,6 +19,7 @@ from tfgraft.registry.support import Unsupported
 
 CASES: list[OpCase] = [
     *activation_cases.CASES,
+    *resize_cases.CASES,
 ]
 
 
