@@ -36,6 +36,14 @@ NUMERIC = FLOATS | INTS
 BOOL = frozenset({"bool"})
 ALL = NUMERIC | BOOL
 """Types that layers compute with. TensorRT has int8 and uint8 for casts and quantization alone, and no float64."""
+SMALL = frozenset({"int8", "uint8"})
+PLAIN = ALL | SMALL
+"""Types whose values layers can move, compare and choose: the small ones are int32 inside a network."""
+
+
+def carrier(dtype: str) -> str:
+    """Return the type that a network has for TensorFlow's type: int32 for int8 and uint8, else the same."""
+    return "int32" if dtype in SMALL else dtype
 
 
 class LayerError(Exception):
@@ -146,9 +154,11 @@ class TensorRtContext:
 
         Args:
             value: anything numpy makes an array of.
-            dtype: TensorFlow's type name; default the array's own type.
+            dtype: TensorFlow's type name; default the array's own type. See `carrier`.
         """
         array = np.asarray(value) if dtype is None else np.asarray(value).astype(dtype)
+        # Contiguous, so that this very array is kept: the key of a large one is its address.
+        array = array.astype(carrier(str(array.dtype)), order="C", copy=False)
         key = (str(array.dtype), array.shape, array.tobytes() if array.nbytes <= 4096 else str(id(array)).encode())
         if key not in self._constants:
             self._constants[key] = self._constant(array)

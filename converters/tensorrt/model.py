@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from tfgraft.converters.tensorrt.context import LayerError, TensorRtContext
+from tfgraft.converters.tensorrt.context import SMALL, LayerError, TensorRtContext, carrier
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.ref import TensorRef
 from tfgraft.graph.view import NodeView, TensorInfo
@@ -67,7 +67,10 @@ def cluster_to_network(
     outputs = tuple(tensor_info(graph, ref) for ref in cluster.outputs)
     for i, ref in enumerate(cluster.outputs):
         ctx.begin(ref.node)
-        result = ctx.add("identity", ctx.value(ref))  # a tensor can be one output only, and no input
+        value = ctx.value(ref)
+        # A tensor can be one output only, and no input.
+        small = outputs[i].dtype in SMALL
+        result = ctx.add("cast", value, ctx.type(outputs[i].dtype)) if small else ctx.add("identity", value)
         result.name = f"output_{i}"
         ctx.network.mark_output(result)
     return TensorRtNetwork(ctx.network, inputs, outputs, ctx.origins, ctx.unreadable, ctx)
@@ -90,7 +93,8 @@ def _input(ctx: TensorRtContext, name: str, ref: TensorRef, info: TensorInfo) ->
     names: dict[int, str] = {k: f"d{-d}" for k, d in enumerate(info.shape) if d < -1}
     for axis, text in names.items():  # equal names tell TensorRT that dimensions are equal
         tensor.set_dimension_name(axis, text)
-    return tensor
+    ctx.begin(ref.node)
+    return ctx.cast(tensor, carrier(info.dtype))
 
 
 def _convert(ctx: TensorRtContext, graph: Graph, registry: Registry, sets: tuple[str, ...], name: str) -> None:
@@ -125,7 +129,7 @@ def _check_outputs(ctx: TensorRtContext, graph: Graph, view: NodeView) -> None:
         if not ctx.is_held(ref):
             raise ValueError(f"it did not set output {port}")
         tensor, info = ctx.any_value(ref), view.outputs[port]
-        if ctx.dtype(tensor) != info.dtype:
+        if ctx.dtype(tensor) != carrier(info.dtype):
             raise ValueError(f"its output {port} is {ctx.dtype(tensor)}, and TensorFlow's is {info.dtype}")
         if info.rank is not None and len(tensor.shape) != info.rank:
             raise ValueError(f"its output {port} has rank {len(tensor.shape)}, and TensorFlow's has rank {info.rank}")
