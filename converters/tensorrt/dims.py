@@ -56,20 +56,24 @@ def is_static(dims: Sequence[Dim]) -> bool:
     return all(isinstance(d, int) for d in dims)
 
 
-def _combine(op: str, known: Callable[[int, int], int]) -> Callable[[TensorRtContext, Dim, Dim], Dim]:
+def _combine(
+    op: str, known: Callable[[int, int], int], neutral: int | None = None
+) -> Callable[[TensorRtContext, Dim, Dim], Dim]:
     def combine(ctx: TensorRtContext, a: Dim, b: Dim) -> Dim:
         if isinstance(a, int) and isinstance(b, int):
             return known(a, b)
+        if isinstance(b, int) and b == neutral:
+            return a
         a, b = (ctx.const(np.array([x], np.int64)) if isinstance(x, int) else x for x in (a, b))
         return ctx.add("elementwise", a, b, getattr(ctx.trt.ElementWiseOperation, op))
 
     return combine
 
 
-plus = _combine("SUM", lambda a, b: a + b)
-minus = _combine("SUB", lambda a, b: a - b)
-times = _combine("PROD", lambda a, b: a * b)
-floor_div = _combine("FLOOR_DIV", lambda a, b: a // b)
+plus = _combine("SUM", lambda a, b: a + b, 0)
+minus = _combine("SUB", lambda a, b: a - b, 0)
+times = _combine("PROD", lambda a, b: a * b, 1)
+floor_div = _combine("FLOOR_DIV", lambda a, b: a // b, 1)
 larger = _combine("MAX", max)
 smaller = _combine("MIN", min)
 

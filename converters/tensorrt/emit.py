@@ -60,16 +60,20 @@ def cut(
     size: Sequence[Dim],
     stride: Sequence[Dim] | None = None,
     mode: str | None = None,
+    fill: Any = None,
 ) -> Any:
     """Add a slice, one value a dimension; a size may be a tensor.
 
     Args:
-        mode: what is beyond the edges, a member of `SampleMode`; "FILL" is zeros.
+        mode: what is beyond the edges, a member of `SampleMode`.
+        fill: with mode "FILL", a scalar of x's type that is beyond the edges; default zero.
     """
     steps = [1] * len(start) if stride is None else list(stride)
     given = [list(start), list(size), steps]
     fixed = [tuple(d) if is_static(d) else (0,) * len(d) for d in given]
     inputs = {k + 1: vector(ctx, d) for k, d in enumerate(given) if not is_static(d)}
+    if fill is not None:
+        inputs[4] = fill
     beyond = None if mode is None else getattr(ctx.trt.SampleMode, mode)
     return ctx.add("slice", x, *fixed, inputs=inputs, mode=beyond)
 
