@@ -24,7 +24,7 @@ def convolution(layer: Layer, inputs: Sequence[Array | None]) -> Sequence[Array]
     axes = forward_axes(layer, kernel.shape[2:], layer.attrs["dilation_nd"], x.shape[2:])
     groups = layer.attrs["num_groups"]
     if all(a.taps == 1 and a.stride == 1 and a.before == a.after == 0 for a in axes):
-        value = _product(kernel, x.reshape(*x.shape[:2], -1), groups)
+        value = _product(kernel, x.reshape(*x.shape[:2], math.prod(x.shape[2:])), groups)
     elif kernel.shape[1] == 1 and groups == x.shape[1]:
         value = _depthwise(kernel, _padded(x, axes), axes)
     else:
@@ -42,7 +42,7 @@ def deconvolution(layer: Layer, inputs: Sequence[Array | None]) -> Sequence[Arra
     batch, channels, *lengths = x.shape
     maps = kernel.shape[1]
     weights = kernel.reshape(groups, channels // groups, maps * math.prod(taps)).swapaxes(1, 2)
-    columns = weights @ x.reshape(batch, groups, channels // groups, -1)
+    columns = weights @ x.reshape(batch, groups, channels // groups, math.prod(lengths))
     columns = columns.reshape(batch, groups * maps, *taps, *lengths)
     full = [(n - 1) * a.stride + a.extent for n, a in zip(lengths, axes, strict=True)]
     value = np.zeros((batch, groups * maps, *full), x.dtype)
@@ -139,7 +139,7 @@ def _windowed(kernel: Array, x: Array, axes: Sequence[Axis], groups: int) -> Arr
         columns = np.empty((batch, channels, *taps, *shape), x.dtype)
         for tap in itertools.product(*(range(n) for n in taps)):
             columns[_at(tap)] = strip[_strided(tap, axes, shape)]
-        columns = columns.reshape(batch, channels * math.prod(taps), -1)
+        columns = columns.reshape(batch, channels * math.prod(taps), math.prod(shape))
         value[:, :, start : start + count] = _product(kernel, columns, groups).reshape(batch, kernel.shape[0], *shape)
     return value
 
