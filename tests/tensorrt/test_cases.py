@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 
 from tests.cases.case import OpCase, graph_of
-from tests.tensorrt import activation_cases, resize_cases
+from tests.tensorrt import (
+    activation_cases,
+    cumulative_cases,
+    einsum_cases,
+    matmul_cases,
+    onehot_cases,
+    reduction_cases,
+    resize_cases,
+    softmax_cases,
+    topk_cases,
+)
 from tests.tensorrt.run import build, interpret, network_of, tolerance
 from tfgraft.converters.tensorrt.families import CONVERTERS
 from tfgraft.graph.views import node_view
@@ -19,7 +29,14 @@ from tfgraft.registry.support import Unsupported
 
 CASES: list[OpCase] = [
     *activation_cases.CASES,
+    *cumulative_cases.CASES,
+    *einsum_cases.CASES,
+    *matmul_cases.CASES,
+    *onehot_cases.CASES,
+    *reduction_cases.CASES,
     *resize_cases.CASES,
+    *softmax_cases.CASES,
+    *topk_cases.CASES,
 ]
 
 
