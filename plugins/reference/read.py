@@ -27,12 +27,31 @@ def read_network(trt: Any, network: Any, constants: Mapping[str, Array] | None =
     Raises:
         UnreadableNetwork: weights are of such a type and not in `constants`.
     """
-    layers = [_read_layer(trt, network.get_layer(i), constants or {}) for i in range(network.num_layers)]
+    scopes = _Scopes()
+    layers = [_read_layer(trt, network.get_layer(i), constants or {}, scopes) for i in range(network.num_layers)]
     return Network(
         tuple(_tensor(network.get_input(i)) for i in range(network.num_inputs)),
         tuple(_tensor(network.get_output(i)) for i in range(network.num_outputs)),
         tuple(layers),
     )
+
+
+class _Scopes:
+    """Unique names of loops and conditionals; those of TensorRT need not be unique.
+
+    Python sees one object for each as long as it is held.
+    """
+
+    def __init__(self) -> None:
+        self._names: dict[int, str] = {}
+        self._held: list[Any] = []
+
+    def name(self, scope: Any) -> str:
+        if id(scope) not in self._names:
+            self._held.append(scope)
+            taken = set(self._names.values())
+            self._names[id(scope)] = scope.name if scope.name not in taken else f"{scope.name}#{len(taken)}"
+        return self._names[id(scope)]
 
 
 def _tensor(tensor: Any) -> Tensor:
@@ -43,7 +62,7 @@ def _tensor(tensor: Any) -> Tensor:
     return Tensor(tensor.name, DATA_TYPES[tensor.dtype.name], shape)
 
 
-def _read_layer(trt: Any, layer: Any, constants: Mapping[str, Array]) -> Layer:
+def _read_layer(trt: Any, layer: Any, constants: Mapping[str, Array], scopes: _Scopes) -> Layer:
     kind = trt.ILayer.type.__get__(layer).name.lower()
     inputs = [layer.get_input(i) for i in range(layer.num_inputs)]
     outputs = [layer.get_output(i) for i in range(layer.num_outputs)]
@@ -60,7 +79,7 @@ def _read_layer(trt: Any, layer: Any, constants: Mapping[str, Array]) -> Layer:
                 attrs[key] = _attr(layer, key)
         for scope in ("loop", "conditional"):
             if hasattr(layer, scope):
-                attrs[scope] = getattr(layer, scope).name
+                attrs[scope] = scopes.name(getattr(layer, scope))
         if hasattr(layer, "attention"):
             attrs["attention"] = _attention(layer.attention)
         for key in schema.weights:
