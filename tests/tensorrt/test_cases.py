@@ -10,14 +10,17 @@ import pytest
 from tests.cases.case import OpCase, graph_of
 from tests.tensorrt import (
     activation_cases,
+    convolution_cases,
     cumulative_cases,
     einsum_cases,
     matmul_cases,
     onehot_cases,
+    pooling_cases,
     reduction_cases,
     resize_cases,
     softmax_cases,
     topk_cases,
+    transposed_convolution_cases,
 )
 from tests.tensorrt.run import build, interpret, network_of, tolerance
 from tfgraft.converters.tensorrt.families import CONVERTERS
@@ -29,14 +32,17 @@ from tfgraft.registry.support import Unsupported
 
 CASES: list[OpCase] = [
     *activation_cases.CASES,
+    *convolution_cases.CASES,
     *cumulative_cases.CASES,
     *einsum_cases.CASES,
     *matmul_cases.CASES,
     *onehot_cases.CASES,
+    *pooling_cases.CASES,
     *reduction_cases.CASES,
     *resize_cases.CASES,
     *softmax_cases.CASES,
     *topk_cases.CASES,
+    *transposed_convolution_cases.CASES,
 ]
 
 

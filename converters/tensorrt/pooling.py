@@ -1,0 +1,85 @@
+"""Pooling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tfgraft.converters.tensorrt.context import FLOATS, TensorRtContext
+from tfgraft.converters.tensorrt.windows import padding, same_upper_is_wrong
+from tfgraft.converters.windows import Format, Window, explicit_pairs
+from tfgraft.graph.view import NodeView
+from tfgraft.registry.entry import Converter, OpSpec, converter
+from tfgraft.registry.support import SUPPORTED, Support, Unsupported
+
+
+def _list(view: NodeView, attr: str, i: int) -> Sequence[int]:
+    """Return a list given as an attribute, or as constant input `i` (MaxPoolV2)."""
+    values = view.attr(attr)
+    return tuple(values) if values else tuple(int(v) for v in view.known_const(i))
+
+
+def _window(view: NodeView) -> tuple[Window, Format]:
+    shape = view.shape(0) or ()
+    form = Format.of(view, len(shape))
+    kernel, strides = form.pick(_list(view, "ksize", 1)), form.pick(_list(view, "strides", 2))
+    ones = (1,) * len(kernel)
+    return Window(form.pick(shape), kernel, strides, ones, view.attr("padding"), explicit_pairs(view, form)), form
+
+
+def _check(view: NodeView) -> Support:
+    window, form = _window(view)
+    for attr, i in (("ksize", 1), ("strides", 2)):
+        if form.others(_list(view, attr, i)) != (1, 1):
+            return Unsupported(
+                "attribute",
+                f"{view.op} is taken over spatial dimensions only, not over batch or channels.",
+                f"attr {attr}",
+            )
+    if same_upper_is_wrong(window):
+        return Unsupported(
+            "unknown-dim",
+            f"{view.op} with SAME padding and strides above its window's sizes needs the spatial sizes.",
+            "input 0",
+            "Give input_shapes.",
+        )
+    pads, half = window.pads() or [0], len(window.kernel)
+    if any(p >= window.kernel[d % half] for d, p in enumerate(pads)):
+        return Unsupported(
+            "attribute", f"{view.op} is taken with padding below its window's size.", "attr explicit_paddings"
+        )
+    return SUPPORTED
+
+
+def _pool(op: str, kind: str, spec: OpSpec) -> tuple[Converter, ...]:
+    @converter(op, engine="tensorrt", spec=spec, check=_check)
+    def convert(ctx: TensorRtContext, view: NodeView) -> None:
+        window, form = _window(view)
+        result = ctx.add(
+            "pooling_nd",
+            ctx.get(view, 0, form.perm),
+            getattr(ctx.trt.PoolingType, kind),
+            window.kernel,
+            stride_nd=window.strides,
+            # An average does not count padding, which is TensorRT's default.
+            **padding(ctx, window),
+        )
+        ctx.set(view, 0, result, form.perm)
+
+    return convert
+
+
+_INT32 = frozenset({"int32"})
+_SPECS: tuple[tuple[str, str, OpSpec], ...] = (
+    ("MaxPool", "MAX", OpSpec(dtypes=FLOATS, ranks={0: (4,)})),
+    (
+        "MaxPoolV2",
+        "MAX",
+        OpSpec(dtypes=FLOATS, input_dtypes={1: _INT32, 2: _INT32}, ranks={0: (4,)}, constants=(1, 2)),
+    ),
+    ("MaxPool3D", "MAX", OpSpec(dtypes=FLOATS, ranks={0: (5,)})),
+    ("AvgPool", "AVERAGE", OpSpec(dtypes=FLOATS, ranks={0: (4,)})),
+    ("AvgPool3D", "AVERAGE", OpSpec(dtypes=FLOATS, ranks={0: (5,)})),
+)
+"""TF op, TensorRT's `PoolingType`, what is taken."""
+
+CONVERTERS = tuple(_pool(*row) for row in _SPECS)
