@@ -1,0 +1,161 @@
+"""StridedSlice: TensorFlow's `x[a:b:c, i, ..., None]`, with constant or computed bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tfgraft.converters.orders import drop_axes, held_axis, insert_axes
+from tfgraft.converters.tensorrt.context import INTS, PLAIN, TensorRtContext
+from tfgraft.converters.tensorrt.dims import Dim, floor_div, larger, minus, plus, smaller, times
+from tfgraft.converters.tensorrt.emit import cut, squeeze, unsqueeze
+from tfgraft.converters.tensorrt.measure import held_dims, values_of
+from tfgraft.graph.view import NodeView
+from tfgraft.registry.entry import OpSpec, converter
+from tfgraft.registry.support import SUPPORTED, Support, Unsupported
+
+
+@dataclass(frozen=True)
+class _Item:
+    """One item of the brackets that takes part of an axis: its position in the brackets, the axis, and the place of
+    that axis in the result."""
+
+    position: int
+    axis: int
+    place: int
+    shrink: bool
+    from_start: bool
+    to_end: bool
+
+
+def _mask(view: NodeView, name: str, i: int) -> bool:
+    return bool(int(view.attr(name, 0)) >> i & 1)
+
+
+def _length(view: NodeView) -> int:
+    """Return how many items the brackets have, -1 if it is not known."""
+    return max(shape[0] if shape else -1 for shape in (view.shape(i) for i in (1, 2, 3)))
+
+
+def _read(view: NodeView) -> tuple[list[_Item], list[int]]:
+    """Return the items that take part of an axis, and where the result gets new axes."""
+    count = _length(view)
+
+    def is_real(i: int) -> bool:
+        return not _mask(view, "ellipsis_mask", i) and not _mask(view, "new_axis_mask", i)
+
+    items: list[_Item] = []
+    new: list[int] = []
+    axis = place = 0
+    for i in range(count):
+        if _mask(view, "ellipsis_mask", i):
+            covered = view.known_rank(0) - sum(is_real(k) for k in range(count))
+            axis, place = axis + covered, place + covered
+        elif _mask(view, "new_axis_mask", i):
+            new.append(place)
+            place += 1
+        else:
+            shrink = _mask(view, "shrink_axis_mask", i)
+            items.append(_Item(i, axis, place, shrink, _mask(view, "begin_mask", i), _mask(view, "end_mask", i)))
+            axis, place = axis + 1, place + (not shrink)
+    return items, new
+
+
+def _check(view: NodeView) -> Support:
+    if _length(view) < 0:
+        return Unsupported("unknown-dim", "StridedSlice needs to know how many axes it takes parts of.", "input 1")
+    return SUPPORTED
+
+
+@converter(
+    "StridedSlice",
+    engine="tensorrt",
+    spec=OpSpec(dtypes=PLAIN, input_dtypes={1: INTS, 2: INTS, 3: INTS}, known_ranks=(0,)),
+    check=_check,
+    notes="Computed bounds must be computed from shapes and integer inputs.",
+)
+def strided_slice(ctx: TensorRtContext, view: NodeView) -> None:
+    """TF StridedSlice -> slice, squeeze for single indices, unsqueeze for new axes."""
+    items, new = _read(view)
+    perm, count = ctx.perm_of(view, 0), _length(view)
+    tensor = ctx.get(view, 0, perm)
+    dims = held_dims(ctx, view, 0, tensor, perm)
+    begins, ends, strides = (values_of(ctx, view, i, count) for i in (1, 2, 3))
+    starts: list[Dim] = [0] * len(dims)
+    sizes, steps = list(dims), [1] * len(dims)
+    result = view.outputs[0].shape
+    for item in items:
+        k, i = held_axis(item.axis, len(dims), perm), item.position
+        if item.shrink:
+            starts[k], sizes[k] = _from_front(ctx, begins[i], dims[k]), 1
+            continue
+        known = -1 if result is None else result[item.place]
+        begin, end = None if item.from_start else begins[i], None if item.to_end else ends[i]
+        starts[k], sizes[k] = _range(ctx, begin, end, strides[i], dims[k], known)
+        steps[k] = strides[i]
+    if any(s != 0 for s in starts) or any(s != 1 for s in steps) or sizes != dims:
+        tensor = cut(ctx, tensor, starts, sizes, steps)
+    gone = [item.axis for item in items if item.shrink]
+    tensor = squeeze(ctx, tensor, [held_axis(a, len(dims), perm) for a in gone])
+    where, after = insert_axes(drop_axes(perm, gone), new)
+    ctx.set(view, 0, unsqueeze(ctx, tensor, where), after)
+
+
+def _from_front(ctx: TensorRtContext, position: Dim, size: Dim) -> Dim:
+    """Return a position with a negative one counted from the end."""
+    if isinstance(position, int):
+        return position if position >= 0 else plus(ctx, size, position)
+    return minus(ctx, position, times(ctx, _sign(ctx, position), size))
+
+
+def _sign(ctx: TensorRtContext, value: Dim) -> Dim:
+    """Return -1 for what is negative, else 0."""
+    return larger(ctx, smaller(ctx, value, 0), -1)
+
+
+def _range(
+    ctx: TensorRtContext, begin: Dim | None, end: Dim | None, stride: Dim, size: Dim, known: int
+) -> tuple[Dim, Dim]:
+    """Return where `[begin:end:stride]` starts in a dimension, and how many elements it takes.
+
+    Args:
+        begin, end: None: that end of the dimension from which, or to which, the stride goes.
+        known: the number of elements where TensorFlow knows it, else negative.
+    """
+    # Positions are within [low, low + size]: 0 to size going forwards, -1 to size - 1 going backwards.
+    low = _sign(ctx, stride)
+    high = plus(ctx, size, low)
+
+    def within(position: Dim) -> Dim:
+        front = _from_front(ctx, position, size)
+        if position == 0 and low == 0:
+            return 0
+        if isinstance(position, int) and position >= 0:
+            return smaller(ctx, front, high)
+        if isinstance(position, int) and isinstance(stride, int):
+            return larger(ctx, front, low)
+        return smaller(ctx, larger(ctx, front, low), high)
+
+    # Going backwards, the start of it all is high and the end low.
+    start = _either(ctx, low, 0, high) if begin is None else within(begin)
+    stop = _either(ctx, low, size, -1) if end is None else within(end)
+    count = known if known >= 0 else _count(ctx, start, stop, stride)
+    if count == 0:
+        return 0, 0
+    return start if low == 0 else larger(ctx, start, 0), count  # TensorRT wants no negative start, of nothing even
+
+
+def _count(ctx: TensorRtContext, start: Dim, stop: Dim, stride: Dim) -> Dim:
+    """Return ceil((stop - start) / stride), at least 0."""
+    if stride != 1:
+        return larger(ctx, minus(ctx, 0, floor_div(ctx, minus(ctx, start, stop), stride)), 0)
+    return stop if start == 0 else larger(ctx, minus(ctx, stop, start), 0)
+
+
+def _either(ctx: TensorRtContext, low: Dim, forwards: Dim, backwards: Dim) -> Dim:
+    """Return one value where `low` is 0, the other where it is -1."""
+    if isinstance(low, int):
+        return backwards if low else forwards
+    return plus(ctx, forwards, times(ctx, low, minus(ctx, forwards, backwards)))
+
+
+CONVERTERS = (strided_slice,)
