@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfgraft.converters.tensorrt.context import FLOATS, INTS, NUMERIC, TensorRtContext
+from tfgraft.converters.tensorrt.context import FLOATS, INTS, NUMERIC, SMALL, TensorRtContext
 from tfgraft.converters.tensorrt.emit import unsqueeze
 from tfgraft.converters.tensorrt.products import check_size, sum_of_products
 from tfgraft.graph.view import NodeView
@@ -12,6 +12,7 @@ from tfgraft.registry.entry import OpSpec, converter
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported
 
 _SPEC = OpSpec(dtypes=NUMERIC, known_ranks=(0, 1))
+_SPEC_V3 = OpSpec(dtypes=NUMERIC | SMALL, output_dtypes={0: NUMERIC}, known_ranks=(0, 1))
 _NOTES = "Products of integers are multiplied one by one and summed, up to 2 ** 24 of them."
 _LABELS = "abcdefghijklmnopqrstuvw"
 
@@ -29,28 +30,30 @@ def _labels(view: NodeView) -> tuple[list[str], str]:
 
 def _check(view: NodeView) -> Support:
     out = view.outputs[0].dtype
-    types = {view.dtype(0), view.dtype(1), out}
-    if len(types) > 1 and not (types <= FLOATS and out == "float32"):
+    types = {view.dtype(0), view.dtype(1)}
+    if types != {out} and not ((types <= FLOATS and out == "float32") or (types <= SMALL and out == "int32")):
         return Unsupported(
-            "dtype", f"{view.op} takes one type throughout, or floats with a float32 result.", "attr Tout"
+            "dtype",
+            f"{view.op} takes one type throughout, or floats with a float32 result, or bytes with an int32 result.",
+            "attr Tout",
         )
     return check_size(view, _labels(view)[0]) if out in INTS else SUPPORTED
 
 
-@converter(
-    "MatMul",
-    "BatchMatMul",
-    "BatchMatMulV2",
-    "BatchMatMulV3",
-    engine="tensorrt",
-    spec=_SPEC,
-    check=_check,
-    notes=_NOTES,
-)
+@converter("MatMul", "BatchMatMul", "BatchMatMulV2", engine="tensorrt", spec=_SPEC, check=_check, notes=_NOTES)
 def matmul(ctx: TensorRtContext, view: NodeView) -> None:
     """TF MatMul, BatchMatMul -> matrix multiplication, which transposes and broadcasts by itself."""
-    out = view.outputs[0].dtype
-    if out in INTS:
+    _multiply(ctx, view)
+
+
+@converter("BatchMatMulV3", engine="tensorrt", spec=_SPEC_V3, check=_check, notes=_NOTES)
+def widening_matmul(ctx: TensorRtContext, view: NodeView) -> None:
+    """TF BatchMatMulV3 -> the same, on operands cast to the type of the result."""
+    _multiply(ctx, view)
+
+
+def _multiply(ctx: TensorRtContext, view: NodeView) -> None:
+    if view.outputs[0].dtype in INTS:
         labels, output = _labels(view)
         ctx.set(view, 0, sum_of_products(ctx, [ctx.get(view, i) for i in (0, 1)], labels, output))
         return
@@ -69,4 +72,4 @@ def _operand(ctx: TensorRtContext, view: NodeView, i: int, rank: int) -> tuple[A
     return unsqueeze(ctx, tensor, range(rank - own)), getattr(ctx.trt.MatrixOperation, operation)
 
 
-CONVERTERS = (matmul,)
+CONVERTERS = (matmul, widening_matmul)

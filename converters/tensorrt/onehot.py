@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tfgraft.converters.tensorrt.context import ALL, INTS, TensorRtContext
+from tfgraft.converters.tensorrt.context import INTS, PLAIN, SMALL, TensorRtContext, carrier
 from tfgraft.converters.tensorrt.counting import count
 from tfgraft.converters.tensorrt.dims import elements
 from tfgraft.converters.tensorrt.emit import binary, reshape, select, unsqueeze
@@ -13,7 +13,7 @@ from tfgraft.registry.entry import OpSpec, converter
 @converter(
     "OneHot",
     engine="tensorrt",
-    spec=OpSpec(dtypes=ALL, input_dtypes={0: INTS, 1: INTS}, known_ranks=(0,)),
+    spec=OpSpec(dtypes=PLAIN, input_dtypes={0: INTS | SMALL, 1: INTS}, known_ranks=(0,)),
     notes="Indices out of range give the off value, as in TensorFlow.",
 )
 def one_hot(ctx: TensorRtContext, view: NodeView) -> None:
@@ -27,7 +27,7 @@ def one_hot(ctx: TensorRtContext, view: NodeView) -> None:
     else:
         (size,) = elements(ctx, reshape(ctx, ctx.get(view, 1), (1,)), 1)
     indices = unsqueeze(ctx, ctx.get(view, 0), [axis])
-    hit = binary(ctx, "EQUAL", indices, count(ctx, size, view.dtype(), rank, axis))
+    hit = binary(ctx, "EQUAL", indices, count(ctx, size, carrier(view.dtype()), rank, axis))
     on, off = (unsqueeze(ctx, ctx.get(view, i), range(rank)) for i in (2, 3))
     ctx.set(view, 0, select(ctx, hit, on, off))
 

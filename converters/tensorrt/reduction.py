@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from tfgraft.converters.orders import const_axes, drop_axes, held_axes
-from tfgraft.converters.tensorrt.context import BOOL, INTS, NUMERIC, TensorRtContext
+from tfgraft.converters.tensorrt.context import BOOL, INTS, NUMERIC, SMALL, TensorRtContext
 from tfgraft.converters.tensorrt.dims import dims_of, product
 from tfgraft.converters.tensorrt.emit import binary, like, reduce, reshape
 from tfgraft.graph.view import NodeView
@@ -20,15 +22,24 @@ _OPERATIONS = {"Sum": "SUM", "Prod": "PROD", "Max": "MAX", "Min": "MIN", "Mean":
 @converter(
     "Sum",
     "Prod",
-    "Max",
-    "Min",
     "Mean",
     engine="tensorrt",
     spec=OpSpec(dtypes=NUMERIC, input_dtypes=_AXES, known_ranks=(0,), constants=(1,)),
-    notes="What Max and Min make of NaN, TensorRT does not say.",
 )
 def reduction(ctx: TensorRtContext, view: NodeView) -> None:
-    """TF Sum, Prod, Max, Min, Mean -> a reduction; of nothing, it gives what TensorFlow gives."""
+    """TF Sum, Prod, Mean -> a reduction; of nothing, it gives what TensorFlow gives."""
+    _reduce(ctx, view)
+
+
+@converter(
+    "Max",
+    "Min",
+    engine="tensorrt",
+    spec=OpSpec(dtypes=NUMERIC | SMALL, input_dtypes=_AXES, known_ranks=(0,), constants=(1,)),
+    notes="What they make of NaN, TensorRT does not say.",
+)
+def extreme(ctx: TensorRtContext, view: NodeView) -> None:
+    """TF Max, Min -> a reduction; of nothing, it gives the least or the largest number of the type."""
     _reduce(ctx, view)
 
 
@@ -50,6 +61,10 @@ def _reduce(ctx: TensorRtContext, view: NodeView) -> None:
         result = ctx.cast(reduce(ctx, _OPERATIONS[view.op], ctx.cast(value, "int32"), on, keep), "bool")
     else:
         result = reduce(ctx, _OPERATIONS[view.op], value, on, keep)
+    if view.dtype() in SMALL:
+        limits = np.iinfo(view.dtype())  # int32 carries it, whose own limit is the extreme of nothing
+        limit = limits.min if view.op == "Max" else limits.max
+        result = binary(ctx, view.op.upper(), result, like(ctx, result, limit))
     ctx.set(view, 0, result, perm if keep else drop_axes(perm, axes))
 
 
@@ -63,4 +78,4 @@ def _integer_mean(ctx: TensorRtContext, x: Any, axes: Sequence[int], keep: bool)
     return binary(ctx, "DIV", total, reshape(ctx, ctx.cast(count, ctx.dtype(x)), (1,) * len(total.shape)))
 
 
-CONVERTERS = (reduction, all_or_any)
+CONVERTERS = (reduction, extreme, all_or_any)

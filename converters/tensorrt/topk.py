@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tfgraft.converters.orders import const_axes, drop_axes, held_axes, held_axis
-from tfgraft.converters.tensorrt.context import BOOL, INTS, NUMERIC, TensorRtContext
+from tfgraft.converters.tensorrt.context import INTS, NUMERIC, PLAIN, SMALL, TensorRtContext
 from tfgraft.converters.tensorrt.counting import count
 from tfgraft.converters.tensorrt.dims import dims_of, minus
 from tfgraft.converters.tensorrt.emit import binary, like, reduce, reshape, select, squeeze, unsqueeze
@@ -27,7 +27,7 @@ def _check(view: NodeView) -> Support:
 @converter(
     "TopKV2",
     engine="tensorrt",
-    spec=OpSpec(dtypes=NUMERIC, input_dtypes={1: INTS}, output_dtypes={1: INTS}, known_ranks=(0,)),
+    spec=OpSpec(dtypes=NUMERIC | SMALL, input_dtypes={1: INTS}, output_dtypes={1: INTS}, known_ranks=(0,)),
     check=_check,
     notes="k up to 3840; TensorRT does not say where NaN comes, nor which of equal values comes first.",
 )
@@ -52,9 +52,7 @@ def topk(ctx: TensorRtContext, view: NodeView) -> None:
     "ArgMax",
     "ArgMin",
     engine="tensorrt",
-    spec=OpSpec(
-        dtypes=NUMERIC | BOOL, input_dtypes={1: INTS}, output_dtypes={0: INTS}, known_ranks=(0,), constants=(1,)
-    ),
+    spec=OpSpec(dtypes=PLAIN, input_dtypes={1: INTS}, output_dtypes={0: INTS}, known_ranks=(0,), constants=(1,)),
     notes="The first of equal values. With NaN the place is undefined, but a valid one.",
 )
 def arg_reduction(ctx: TensorRtContext, view: NodeView) -> None:

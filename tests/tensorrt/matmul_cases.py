@@ -77,8 +77,8 @@ def _batched() -> list[OpCase]:
     adjoint = {"atol": 1e-4, "rtol": 1e-4}
     cases += both("BatchMatMulV2", lambda x: tf.matmul(x, x, transpose_b=True), "adjoint", **adjoint)
     cases += [held("BatchMatMulV2", lambda x: tf.matmul(tf.transpose(x, (0, 1, 3, 2)), _n(6, 3)), "turned", atol=1e-5)]
-    bytes_ = np.ones((1, 2, 2), np.int8)
-    cases += [raw("BatchMatMulV3", bytes_, bytes_, Tout=tf.int32, case=refused("dtype"))]
+    signed, unsigned = (_R.integers(low, low + 256, (2, 3, 3)).astype(t) for low, t in ((-128, "int8"), (0, "uint8")))
+    cases += [raw("BatchMatMulV3", a, b, Tout=tf.int32) for a in (signed, unsigned) for b in (signed, unsigned)]
     cases += [raw("BatchMatMulV3", *half, Tout=tf.float16, case=refused("dtype"))]
     for op, more in (("BatchMatMul", {}), ("BatchMatMulV2", {}), ("BatchMatMulV3", {"Tout": tf.float64})):
         cases += [raw(op, np.ones((1, 2, 2)), np.ones((1, 2, 2)), **more, case=refused("dtype"))]

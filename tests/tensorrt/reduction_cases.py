@@ -37,6 +37,9 @@ def _arithmetic(op: str) -> list[OpCase]:
     cases += [raw(op, np.array([[1, 2], [np.inf, -np.inf]], np.float32), K([a]), id=f"inf-{a}") for a in (0, 1)]
     if op in ("Sum", "Mean", "Prod"):
         cases += [raw(op, np.array([[1, np.nan], [3, 4]], np.float32), K([1]), id="nan")]
+    if op in ("Max", "Min"):
+        for t in ("int8", "uint8"):
+            cases += [raw(op, _R.integers(0, 100, (3, 4)).astype(t), K([1])), raw(op, np.zeros((0, 3), t), K([0]))]
     if op != "Mean":
         cases += [raw(op, _i(0, 3, dtype=t), K([0]), id="nothing") for t in ("int32", "int64")]
     for on in ([1, 2], [3], [0, -1]):

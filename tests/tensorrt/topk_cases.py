@@ -12,6 +12,7 @@ from tests.cases.raw import DYNAMIC, UNKNOWN, K, both, call, raw, refused
 
 _R = np.random.default_rng(35)
 _BF16 = tf.bfloat16.as_numpy_dtype
+_KINDS: tuple[Any, ...] = (np.float16, _BF16, np.int32, np.int64)
 _TIES = np.array([[1, 3, 3, 2, 3], [5, 5, 5, 5, 5]], np.float32)
 _LONG = _R.permutation(2 * 5000).reshape(2, 5000).astype(np.float32)
 
@@ -27,7 +28,7 @@ def _smaller_k(x: Any) -> Any:
 def _topk() -> list[OpCase]:
     cases = [raw("TopKV2", _n(3, 7), K(k), id=str(k), case=c) for k in (0, 1, 4, 7) for c in (None, DYNAMIC)]
     cases += [raw("TopKV2", _n(2, 3, 5), K(1), sorted=False), raw("TopKV2", _n(2, 3, 5), K(2), index_type=tf.int64)]
-    cases += [raw("TopKV2", (_n(2, 9) * 50).astype(t), K(3)) for t in (np.float16, _BF16, np.int32, np.int64)]
+    cases += [raw("TopKV2", (_n(2, 9) * 50).astype(t), K(3)) for t in (*_KINDS, np.int8)]
     cases += [raw("TopKV2", _n(7), K(2), case=c) for c in (None, DYNAMIC)]
     cases += [raw("TopKV2", _n(0, 5), K(2), case=c) for c in (None, DYNAMIC)]
     cases += [raw("TopKV2", _n(1, 2, 1, 2, 3, 4), K(2)), raw("TopKV2", _n(1, 1), K(1)), raw("TopKV2", _TIES, K(4))]
@@ -45,7 +46,7 @@ def _topk() -> list[OpCase]:
 
 def _arg(op: str) -> list[OpCase]:
     cases = [raw(op, _n(2, 3, 4), K(a), id=str(a), case=c) for a in (0, 1, -1) for c in (None, DYNAMIC)]
-    cases += [raw(op, (_n(4, 5) * 9).astype(t), K(1)) for t in (np.float16, _BF16, np.int32, np.int64)]
+    cases += [raw(op, (_n(4, 5) * 9).astype(t), K(1)) for t in (*_KINDS, np.int8)]
     cases += [raw(op, _TIES, K(a), id=f"ties-{a}") for a in (0, 1)]
     cases += [raw(op, np.array([[False, True, True], [False, False, False]]), K(1), case=c) for c in (None, DYNAMIC)]
     cases += [raw(op, _n(2, 3), K(1), output_type=t, case=c) for t in (tf.int32, tf.int64) for c in (None, DYNAMIC)]
