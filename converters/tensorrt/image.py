@@ -7,22 +7,17 @@ from typing import Any
 import numpy as np
 
 from tfgraft.converters.orders import NCHW
-from tfgraft.converters.tensorrt.context import FLOATS, INTS, TensorRtContext
+from tfgraft.converters.tensorrt.context import FLOATS, INTS, SMALL, TensorRtContext
 from tfgraft.converters.tensorrt.dims import Dim, vector
 from tfgraft.graph.view import NodeView
 
-IMAGES = FLOATS | INTS | {"int8", "uint8"}
+IMAGES = FLOATS | INTS | SMALL
 """Types of images that can be cast to float32."""
 
 
 def float_image(ctx: TensorRtContext, view: NodeView) -> Any:
-    """Return input 0, an NHWC image of any type, as float32 and NCHW. It is cast before it is transposed."""
-    if view.dtype() == "float32":
-        return ctx.get(view, 0, NCHW)
-    perm = ctx.perm_of(view, 0)
-    image = ctx.cast(ctx.get(view, 0, perm), "float32")
-    have = perm or (0, 1, 2, 3)
-    return ctx.transpose(image, [have.index(d) for d in NCHW])
+    """Return input 0, an NHWC image of any type, as float32 and NCHW."""
+    return ctx.cast(ctx.get(view, 0, NCHW), "float32")
 
 
 def count_up(ctx: TensorRtContext, size: Dim, dtype: str) -> Any:

@@ -65,19 +65,14 @@ def resize_bilinear(ctx: TensorRtContext, view: NodeView) -> None:
     ctx.set(view, 0, result, NCHW)
 
 
-@converter(
-    "ResizeNearestNeighbor",
-    engine="tensorrt",
-    spec=OpSpec(dtypes=IMAGES - {"uint8"}, input_dtypes=_SIZE, ranks={0: (4,)}),
-    notes="TensorRT lets uint8 be at the edges of a network alone.",
-)
+@converter("ResizeNearestNeighbor", engine="tensorrt", spec=OpSpec(dtypes=IMAGES, input_dtypes=_SIZE, ranks={0: (4,)}))
 def resize_nearest_neighbor(ctx: TensorRtContext, view: NodeView) -> None:
     """TF ResizeNearestNeighbor -> a resize where sizes grow by whole factors, else a gather of rows and of columns.
 
     TensorRT does not say in which precision it computes places, and between two pixels the last bit decides.
     """
-    perm, axes, dtype = ctx.perm_of(view, 0), _axes(view), view.dtype()
-    if axes is not None and dtype in FLOATS and all(_repeats(a) for a in axes):
+    perm, axes = ctx.perm_of(view, 0), _axes(view)
+    if axes is not None and view.dtype() in FLOATS and all(_repeats(a) for a in axes):
         image = ctx.get(view, 0, NCHW)
         shape = [*dims_of(ctx, image)[:2], *(a.out for a in axes)]
         scales = (1.0, 1.0, *(float(a.out // a.size) for a in axes))
