@@ -55,7 +55,11 @@ def pack(ctx: TensorRtContext, view: NodeView) -> None:
         else unsqueeze(ctx, ctx.get(view, i, perm), where)
         for i in parts
     ]
-    ctx.set(view, 0, concat(ctx, tensors, where[0]), after)
+    result = concat(ctx, tensors, where[0])
+    if view.rank(0) == 0 and view.dtype() in INTS:
+        known = [view.const(i) for i in parts]
+        ctx.elements[result.name] = [t if k is None else int(k) for k, t in zip(known, tensors, strict=True)]
+    ctx.set(view, 0, result, after)
 
 
 @converter("Tile", engine="tensorrt", spec=OpSpec(dtypes=PLAIN, input_dtypes={1: INTS}, known_ranks=(0,)))

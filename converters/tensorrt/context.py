@@ -67,6 +67,8 @@ class TensorRtContext:
     """The TensorFlow node behind each layer, by the layer's name."""
     unreadable: dict[str, NDArray[Any]] = field(default_factory=dict)
     """Values of constants that TensorRT does not give back (bfloat16), by the layer's name."""
+    elements: dict[str, list[Any]] = field(default_factory=dict)
+    """The elements of integer vectors made of scalars, numbers or tensors of shape [1], by the vector's name."""
     _held: dict[TensorRef, dict[Perm | None, Any]] = field(default_factory=dict)
     _constants: dict[tuple[str, tuple[int, ...], bytes], Any] = field(default_factory=dict)
     _weights: dict[tuple[TensorRef, Perm | None], Any] = field(default_factory=dict)

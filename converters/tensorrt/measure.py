@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from tfgraft.converters.orders import Perm
 from tfgraft.converters.tensorrt.context import TensorRtContext
-from tfgraft.converters.tensorrt.dims import Dim, elements, pick
+from tfgraft.converters.tensorrt.dims import Dim, elements, pick, plus
 from tfgraft.converters.tensorrt.emit import cut
 from tfgraft.graph.view import NodeView
 
@@ -32,14 +34,25 @@ def held_dims(ctx: TensorRtContext, view: NodeView, i: int, tensor: Any, perm: P
 
 
 def values_of(ctx: TensorRtContext, view: NodeView, i: int, count: int) -> list[Dim]:
-    """Return the `count` elements of integer input `i` (of any rank): numbers where it is a constant."""
+    """Return the `count` elements of integer input `i` (of any rank): numbers where they are constants."""
     known = view.const(i)
     if known is not None:
         return [int(v) for v in known.reshape(-1)]
     tensor = ctx.get(view, i)
+    if tensor.name in ctx.elements:
+        return [v if isinstance(v, int) else ctx.cast(v, "int64") for v in ctx.elements[tensor.name]]
     if len(tensor.shape) != 1:
         tensor = ctx.add("shuffle", tensor, reshape_dims=(count,))
     return elements(ctx, tensor, count)
+
+
+def take(ctx: TensorRtContext, tensor: Any, axis: int, start: Any, size: int) -> Any:
+    """Return `size` elements along an axis from a computed position on.
+
+    A gather, as that position may be any tensor; a slice can only start where the host knows it.
+    """
+    positions = plus(ctx, start, ctx.const(np.arange(size))) if size != 1 else start
+    return ctx.add("gather", tensor, positions, axis)
 
 
 def same_sequence(ctx: TensorRtContext, view: NodeView, i: int) -> tuple[Any, bool]:

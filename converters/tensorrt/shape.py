@@ -9,10 +9,9 @@ import numpy as np
 
 from tfgraft.converters.orders import const_axes, drop_axes, held_axes, insert_axes, plain_axes
 from tfgraft.converters.tensorrt.context import INTS, PLAIN, TensorRtContext
-from tfgraft.converters.tensorrt.dims import Dim, pick
 from tfgraft.converters.tensorrt.emit import reduce, squeeze, unsqueeze
 from tfgraft.converters.tensorrt.emit import reshape as emit_reshape
-from tfgraft.converters.tensorrt.measure import same_sequence
+from tfgraft.converters.tensorrt.measure import same_sequence, values_of
 from tfgraft.graph.view import NodeView, Shape
 from tfgraft.registry.entry import OpSpec, converter
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported
@@ -95,13 +94,8 @@ def reshape(ctx: TensorRtContext, view: NodeView) -> None:
     if target is not None:
         ctx.set(view, 0, ctx.add("shuffle", data, reshape_dims=tuple(target), zero_is_placeholder=0 not in known))
         return
-    wanted = view.const(1)
-    if wanted is not None:
-        dims: list[Dim] = [int(d) for d in wanted]
-    else:
-        vector = ctx.cast(ctx.get(view, 1), "int64")
-        dims = [d if d >= 0 else pick(ctx, vector, k) for k, d in enumerate(known)]
-    ctx.set(view, 0, emit_reshape(ctx, data, dims))
+    wanted = values_of(ctx, view, 1, len(known))
+    ctx.set(view, 0, emit_reshape(ctx, data, [d if d >= 0 else w for d, w in zip(known, wanted, strict=True)]))
 
 
 def _target(source: Shape, known: tuple[int, ...]) -> list[int] | None:

@@ -9,7 +9,7 @@ from tfgraft.converters.orders import Perm, const_axes, drop_axes, held_axes, pl
 from tfgraft.converters.tensorrt.context import INTS, PLAIN, TensorRtContext
 from tfgraft.converters.tensorrt.dims import Dim, floor_div, larger, minus, plus, smaller, times
 from tfgraft.converters.tensorrt.emit import cut, squeeze
-from tfgraft.converters.tensorrt.measure import dim_of, held_dims, held_shape, values_of
+from tfgraft.converters.tensorrt.measure import dim_of, held_dims, held_shape, take, values_of
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter
 
@@ -31,15 +31,18 @@ def slice_(ctx: TensorRtContext, view: NodeView) -> None:
     starts: list[Dim] = []
     sizes: list[Dim] = []
     for held, d in enumerate(perm or range(rank)):
+        size = result[d] if result[d] >= 0 else counts[d]
         starts.append(begins[d])
-        if result[d] >= 0:
-            sizes.append(result[d])
-        elif isinstance(counts[d], int) and counts[d] >= 0:
-            sizes.append(counts[d])
+        if isinstance(size, int) and size >= 0:
+            sizes.append(size)
+            if not isinstance(begins[d], int):
+                starts[-1] = 0
+                if size != shape[d]:
+                    tensor = take(ctx, tensor, held, begins[d], size)
         else:
             rest = minus(ctx, dim_of(ctx, tensor, held, shape[d]), begins[d])
             sizes.append(rest if isinstance(counts[d], int) else _or_rest(ctx, counts[d], rest))
-    if any(s != 0 for s in starts) or sizes != held_shape(view, 0, perm):
+    if any(s != 0 for s in starts) or sizes != list(tensor.shape):
         tensor = cut(ctx, tensor, starts, sizes)
     ctx.set(view, 0, tensor, perm)
 

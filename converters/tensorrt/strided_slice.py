@@ -8,7 +8,7 @@ from tfgraft.converters.orders import drop_axes, held_axis, insert_axes
 from tfgraft.converters.tensorrt.context import INTS, PLAIN, TensorRtContext
 from tfgraft.converters.tensorrt.dims import Dim, floor_div, larger, minus, plus, smaller, times
 from tfgraft.converters.tensorrt.emit import cut, squeeze, unsqueeze
-from tfgraft.converters.tensorrt.measure import held_dims, values_of
+from tfgraft.converters.tensorrt.measure import held_dims, take, values_of
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported
@@ -74,7 +74,7 @@ def _check(view: NodeView) -> Support:
     notes="Computed bounds must be computed from shapes and integer inputs.",
 )
 def strided_slice(ctx: TensorRtContext, view: NodeView) -> None:
-    """TF StridedSlice -> slice, squeeze for single indices, unsqueeze for new axes."""
+    """TF StridedSlice -> gather for computed indices, slice, squeeze for all indices, unsqueeze for new axes."""
     items, new = _read(view)
     perm, count = ctx.perm_of(view, 0), _length(view)
     tensor = ctx.get(view, 0, perm)
@@ -86,7 +86,11 @@ def strided_slice(ctx: TensorRtContext, view: NodeView) -> None:
     for item in items:
         k, i = held_axis(item.axis, len(dims), perm), item.position
         if item.shrink:
-            starts[k], sizes[k] = _from_front(ctx, begins[i], dims[k]), 1
+            start, sizes[k] = _from_front(ctx, begins[i], dims[k]), 1
+            if isinstance(begins[i], int):
+                starts[k] = start
+            else:
+                tensor, dims[k] = take(ctx, tensor, k, start, 1), 1
             continue
         known = -1 if result is None else result[item.place]
         begin, end = None if item.from_start else begins[i], None if item.to_end else ends[i]
