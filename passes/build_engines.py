@@ -11,7 +11,15 @@ from tfgraft.graph.views import const_value
 from tfgraft.passes.base import PassContext, PassResult
 from tfgraft.passes.form_clusters import CLUSTER, LEFT_OUT, FormClusters, make_cluster
 from tfgraft.passes.tag_support import TAG, Tag
-from tfgraft.plugins.protocol import BuildContext, BuildError, BuiltEngine, Cluster, EngineBuilder, fingerprint
+from tfgraft.plugins.protocol import (
+    BuildContext,
+    BuildError,
+    BuiltEngine,
+    Cluster,
+    EngineBuilder,
+    OptionError,
+    fingerprint,
+)
 from tfgraft.registry.support import Unsupported
 
 _ATTEMPTS = 20
@@ -45,7 +53,7 @@ class BuildEngines:
         """Build; the graph is not changed.
 
         Raises:
-            ValueError: the engine is not available here, or does not take an option.
+            ValueError: the engine is not available here, or does not take an option, alone or for this graph.
         """
         clusters: list[Cluster] = list(ctx.results.get("clusters", ()))
         builder = ctx.registry.engines[ctx.engine]
@@ -148,6 +156,8 @@ def _try(builder: EngineBuilder, cluster: Cluster, context: BuildContext) -> Bui
         return builder.build(cluster, context)
     except BuildError as error:
         return error
+    except OptionError:
+        raise
     except Exception as error:  # a plugin may fail in any way; what it cannot build stays native
         return BuildError(f"engine {cluster.engine} failed to build: {type(error).__name__}: {error}")
 

@@ -14,6 +14,7 @@ from tfgraft.passes.base import NodeError, PassContext, PassResult
 from tfgraft.passes.infer_shapes import InferShapes, infer
 from tfgraft.passes.inline import Replacement, inline
 from tfgraft.passes.trace import Body, TraceError, trace
+from tfgraft.plugins.protocol import converter_sets
 from tfgraft.registry.entry import LAYERS, Decomposition
 from tfgraft.registry.registry import Registry
 from tfgraft.registry.support import Supported, Unsupported
@@ -43,7 +44,7 @@ class Decompose:
         builder = ctx.registry.engines.get(ctx.engine)
         if builder is None:
             return PassResult(summary=f"no engine {ctx.engine!r} to decompose for")
-        work = _Work(ctx.registry, builder.converters)
+        work = _Work(ctx.registry, converter_sets(builder, ctx.options))
         changed = False
         for one in ctx.graphs(graph):
             changed = work.rewrite(one, ()) or changed

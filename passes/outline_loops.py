@@ -21,7 +21,7 @@ from tfgraft.graph.views import TENSORS, const_source, input_view, tensor_info
 from tfgraft.passes.base import PassContext, PassResult
 from tfgraft.passes.form_clusters import make_cluster
 from tfgraft.passes.segment import segment_function
-from tfgraft.passes.tag_support import TAG, Tag, converter_sets
+from tfgraft.passes.tag_support import TAG, Tag, sets_of
 from tfgraft.plugins.protocol import Cluster
 from tfgraft.registry.support import Supported, Unsupported
 
@@ -36,7 +36,7 @@ class OutlineLoops:
 
     def run(self, graph: Graph, ctx: PassContext) -> PassResult:
         """Outline, in function bodies too."""
-        sets = converter_sets(ctx.registry, ctx.engine)
+        sets = sets_of(ctx.registry, ctx.engine, ctx.options)
         count = 0
         for one in ctx.graphs(graph):
             changed = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,7 +17,7 @@ from tfgraft.passes.base import PassContext, PassResult
 from tfgraft.passes.build_engines import Built
 from tfgraft.passes.prune import Prune
 from tfgraft.passes.segment import segment_function
-from tfgraft.plugins.protocol import Cluster
+from tfgraft.plugins.protocol import Cluster, device_kinds
 from tfgraft.runtime.node import engine_node_def
 
 PREFIX = "TfGraft"
@@ -40,7 +40,8 @@ class ReplaceClusters:
         for one in graphs.values():
             here = [b for b in built if b.cluster.function == one.name]
             if here:
-                names.update(_replace(one, here, ctx.strict))
+                kinds = {b.engine.engine: _kinds(ctx, b.engine.engine) for b in here}
+                names.update(_replace(one, here, ctx.strict, kinds))
                 if one.name:
                     one.library.write_back(one)
         ctx.results["engine_nodes"] = names
@@ -49,9 +50,15 @@ class ReplaceClusters:
         return PassResult(bool(built), f"{len(names)} engine nodes")
 
 
-def _replace(graph: Graph, built: Sequence[Built], strict: bool) -> dict[str, str]:
+def _kinds(ctx: PassContext, engine: str) -> tuple[str, ...]:
+    return device_kinds(ctx.registry.engines[engine]) if engine in ctx.registry.engines else ("CPU",)
+
+
+def _replace(
+    graph: Graph, built: Sequence[Built], strict: bool, kinds: Mapping[str, tuple[str, ...]]
+) -> dict[str, str]:
     """Replace all clusters of one graph in one edit; return the engine nodes' names by cluster id."""
-    engines = [_engine(graph, each, strict) for each in built]
+    engines = [_engine(graph, each, strict, kinds[each.engine.engine]) for each in built]
     moved = {
         ref: TensorRef(engine.name, port)
         for each, engine in zip(built, engines, strict=True)
@@ -101,7 +108,7 @@ def _controls(graph: Graph, cluster: Cluster) -> Iterator[str]:
                     source = graph.inputs(source)[0].node
 
 
-def _engine(graph: Graph, built: Built, strict: bool) -> Node:
+def _engine(graph: Graph, built: Built, strict: bool, kinds: tuple[str, ...]) -> Node:
     """Make a cluster's segment function and its engine node."""
     cluster = built.cluster
     # TensorFlow's eager runtime knows functions by name, across models: the name must say what is in it.
@@ -114,10 +121,21 @@ def _engine(graph: Graph, built: Built, strict: bool) -> Node:
         inputs=[str(ref) for ref in (*cluster.inputs, *cluster.weights)],
         segment=segment,
         fingerprint=built.fingerprint,
-        device=graph.node(first).device,
+        device=on_device(graph.node(first).device, kinds),
         strict=strict,
     )
     return node_from_def(node_def)
+
+
+def on_device(device: str, kinds: tuple[str, ...]) -> str:
+    """Return a node's device, with the CPU put in where the engine works in the CPU's memory only.
+
+    The engine op has kernels for all kinds of devices, so TensorFlow would choose a GPU for any of them.
+    """
+    if kinds != ("CPU",):
+        return device
+    kept = [part for part in device.split("/") if part.startswith(("job:", "replica:", "task:"))]
+    return "".join(f"/{part}" for part in (*kept, "device:CPU:0"))
 
 
 def _keep_name(edit: GraphEdit, graph: Graph, cluster: Cluster, engine: Node, name: str) -> None:

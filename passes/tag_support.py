@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from tfgraft.graph.dtypes import PLAIN
 from tfgraft.graph.facts import Fact
@@ -15,6 +16,7 @@ from tfgraft.graph.opdefs import ARG
 from tfgraft.graph.ref import TensorRef
 from tfgraft.graph.views import PASS_THROUGH, const_source, node_view, tensor_infos
 from tfgraft.passes.base import PassContext, PassResult
+from tfgraft.plugins.protocol import converter_sets
 from tfgraft.registry.registry import Registry, Resolution
 from tfgraft.registry.support import SUPPORTED, Supported, Unsupported
 
@@ -74,7 +76,7 @@ class TagSupport:
         Raises:
             KeyError: the context names an engine that is not registered.
         """
-        sets = converter_sets(ctx.registry, ctx.engine)
+        sets = sets_of(ctx.registry, ctx.engine, ctx.options)
         counts = {"candidate": 0, "native": 0, "constant": 0}
         graphs = ctx.graphs(graph)
         unused = dict.fromkeys(self.denylist)
@@ -105,8 +107,8 @@ class TagSupport:
         return None
 
 
-def converter_sets(registry: Registry, engine: str) -> tuple[str, ...]:
-    """Return the converter sets of an engine.
+def sets_of(registry: Registry, engine: str, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the converter sets of an engine with these options.
 
     Raises:
         KeyError: no such engine is registered.
@@ -114,7 +116,7 @@ def converter_sets(registry: Registry, engine: str) -> tuple[str, ...]:
     if engine not in registry.engines:
         known = ", ".join(sorted(registry.engines)) or "none"
         raise KeyError(f"there is no engine {engine!r}; registered are: {known}")
-    return registry.engines[engine].converters
+    return converter_sets(registry.engines[engine], options)
 
 
 def _tag(graph: Graph, node: Node, registry: Registry, sets: tuple[str, ...]) -> Tag:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
@@ -17,6 +18,31 @@ from tfgraft.registry.registry import Registry
 from tfgraft.registry.support import Support
 
 Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceArray:
+    """A tensor in the memory of a CUDA device: C-contiguous, owned by TensorFlow.
+
+    Args:
+        address: the device pointer; 0 for a tensor without elements.
+        shape: its dimensions.
+        dtype: the type of its elements.
+    """
+
+    address: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def nbytes(self) -> int:
+        """Its size in bytes."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        """What CuPy, Numba, PyTorch and others read to use the memory without a copy."""
+        return {"version": 3, "shape": self.shape, "typestr": self.dtype.str, "data": (self.address, False)}
 
 
 @dataclass(frozen=True)
@@ -62,6 +88,10 @@ class BuildError(Exception):
         self.code = code
 
 
+class OptionError(ValueError):
+    """An engine option that cannot be for this graph, found while building: a mistake of the user's, no refusal."""
+
+
 @dataclass(frozen=True)
 class BuiltEngine:
     """An engine as bytes, with what is needed to load it.
@@ -73,6 +103,8 @@ class BuiltEngine:
         outputs: types and shapes of the outputs.
         weights: types and shapes of the weight inputs (they follow the data inputs).
         metadata: JSON-able facts (options to load with, versions, how weights are laid out).
+        statistics: JSON-able facts about the build itself (seconds, layers); they are not stored with the node, and
+            two builds that differ in them alone are the same engine.
     """
 
     engine: str
@@ -81,6 +113,7 @@ class BuiltEngine:
     outputs: tuple[TensorInfo, ...]
     weights: tuple[TensorInfo, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    statistics: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -108,6 +141,38 @@ class Executor(Protocol):
         Args:
             inputs: the data inputs, C-contiguous views of TensorFlow's buffers that must not be kept or written.
             outputs: call `allocate` once for each output, with its shape, and fill the array.
+
+        Raises:
+            Exception: anything; the runtime then runs the native segment, or fails with the message if strict.
+        """
+        ...
+
+
+class DeviceOutputs(Protocol):
+    """Where a device executor puts its results; given by the runtime, for one call."""
+
+    def allocate(self, i: int, shape: Sequence[int]) -> DeviceArray:
+        """Return TensorFlow's own buffer for output `i`, for the engine to fill in place."""
+        ...
+
+    def scratch(self, nbytes: int) -> DeviceArray:
+        """Return working memory from TensorFlow's allocator, aligned to 256 bytes, that lasts until `run` returns."""
+        ...
+
+
+class DeviceExecutor(Protocol):
+    """A loaded engine that works in a device's memory. Thread-safe; the device's context is current in `run`."""
+
+    def run(self, inputs: Sequence[DeviceArray], outputs: DeviceOutputs) -> None:
+        """Compute every output.
+
+        TensorFlow may not have finished writing the inputs, nor using what memory it gives out: synchronize the
+        context after the last `allocate` and `scratch` and before any work on the device, and wait for that work
+        before returning.
+
+        Args:
+            inputs: the data inputs, which must not be kept or written.
+            outputs: call `allocate` once for each output, with its shape, and fill it.
 
         Raises:
             Exception: anything; the runtime then runs the native segment, or fails with the message if strict.
@@ -145,9 +210,41 @@ class EngineBuilder(Protocol):
         """
         ...
 
-    def load(self, engine: BuiltEngine, weights: Sequence[Array], device: Device) -> Executor:
-        """Make a built engine ready to run. `weights` are views that stay valid only during the call."""
+    def load(self, engine: BuiltEngine, weights: Sequence[Array], device: Device) -> Executor | DeviceExecutor:
+        """Make a built engine ready to run: an `Executor` for the CPU, a `DeviceExecutor` for any other device.
+
+        `weights` are in host memory whatever the device, and stay valid only during the call.
+        """
         ...
+
+
+@runtime_checkable
+class HasRoutes(Protocol):
+    """What an engine builder may have besides: several ways to build, with converter sets of their own."""
+
+    def converter_sets(self, options: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the converter sets that a build with these options uses, strongest first."""
+        ...
+
+
+@runtime_checkable
+class HasDevices(Protocol):
+    """What an engine builder may have besides: engines for other devices than the CPU."""
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The kinds of devices whose memory its engines work in, such as ("GPU",)."""
+        ...
+
+
+def converter_sets(builder: EngineBuilder, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the converter sets that a builder uses with these options, strongest first."""
+    return builder.converter_sets(options) if isinstance(builder, HasRoutes) else builder.converters
+
+
+def device_kinds(builder: EngineBuilder) -> tuple[str, ...]:
+    """Return the kinds of devices that a builder's engines run on; the CPU unless it says otherwise."""
+    return builder.devices if isinstance(builder, HasDevices) else ("CPU",)
 
 
 def fingerprint(engine: BuiltEngine, weights: Iterable[Array]) -> str:

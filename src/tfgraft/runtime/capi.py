@@ -8,8 +8,9 @@ from ctypes import c_bool, c_char_p, c_int, c_int32, c_int64, c_size_t, c_ubyte,
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
-from tensorflow.core.framework import attr_value_pb2
+from tensorflow.core.framework import attr_value_pb2, node_def_pb2
 
 
 class TensorHandle(c_void_p):
@@ -69,10 +70,12 @@ _PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...] | None]] = {
     "TF_OpKernelConstruction_GetAttrBool": (None, (c_void_p, c_char_p, c_void_p, c_void_p)),
     "TF_OpKernelConstruction_GetAttrTypeList": (None, (c_void_p, c_char_p, c_void_p, c_int, c_void_p)),
     "TF_OpKernelConstruction_GetAttrFunction": (_BUFFER, (c_void_p, c_char_p, c_void_p)),
+    "TF_OpKernelConstruction_GetNodeDef": (_BUFFER, (c_void_p, c_void_p)),
     "TF_OpKernelConstruction_Failure": (None, (c_void_p, c_void_p)),
     # one call of a kernel
     "TF_GetInput": (None, (c_void_p, c_int, c_void_p, c_void_p)),
     "TF_AllocateOutput": (TensorHandle, (c_void_p, c_int, c_int, c_void_p, c_int, c_size_t, c_void_p)),
+    "TF_AllocateTemp": (TensorHandle, (c_void_p, c_int, c_void_p, c_int, c_void_p, c_void_p)),
     # No argument types for those that take a TensorHandle only: ctypes passes it as it is, in half the time.
     "TF_NumDims": (c_int, None),
     "TF_Dim": (c_int64, None),
@@ -81,6 +84,11 @@ _PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...] | None]] = {
     "TF_GetSerializedFunctionDefLibrary": (None, (c_void_p, _BUFFER, c_void_p)),
     "TF_OpKernelContext_Failure": (None, (c_void_p, c_void_p)),
 }
+
+
+def numpy_dtype(enum: int) -> np.dtype[Any]:
+    """Return numpy's type for a `DataType` enum value; bfloat16 and float8 come from ml_dtypes."""
+    return np.dtype(tf.dtypes.as_dtype(enum).as_numpy_dtype)
 
 
 class CApiError(RuntimeError):
@@ -182,6 +190,16 @@ class Construction:
         finally:
             self._api.TF_DeleteBuffer(buffer)
         return str(attr_value_pb2.NameAttrList.FromString(raw).name)
+
+    def ordinal(self) -> int:
+        """Return the number of the device that TensorFlow has placed the node on, among those of its kind."""
+        buffer = self._api.TF_OpKernelConstruction_GetNodeDef(self._context, self._status)
+        self._api.check(self._status, "the node's definition")
+        try:
+            raw = ctypes.string_at(buffer.contents.data, buffer.contents.size)
+        finally:
+            self._api.TF_DeleteBuffer(buffer)
+        return tf.DeviceSpec.from_string(node_def_pb2.NodeDef.FromString(raw).device).device_index or 0
 
     def _size(self, attr: str) -> tuple[int, int]:
         sizes = (c_int32 * 2)()

@@ -6,7 +6,9 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tfgraft.plugins.protocol import Array, Device, EngineBuilder, Executor
+import tensorflow as tf
+
+from tfgraft.plugins.protocol import Array, Device, DeviceExecutor, EngineBuilder, Executor, device_kinds
 from tfgraft.registry.support import Unsupported
 from tfgraft.runtime.node import Signature
 from tfgraft.runtime.segment import Segment
@@ -68,7 +70,7 @@ class SharedEngine:
     def __init__(self, engine: str, signature: Signature, payload: bytes, device: Device, builders: Builders) -> None:
         self.engine = engine
         self.users = 0
-        self.executor: Executor | None = None
+        self.executor: Executor | DeviceExecutor | None = None
         self.failure: Exception | None = None
         self._signature = signature
         self._payload = payload
@@ -78,7 +80,9 @@ class SharedEngine:
         self._segment: Segment | None = None
         self._lock = threading.Lock()
 
-    def get(self, weights: Callable[[], Sequence[Array]], loaded: Callable[[], None]) -> Executor | None:
+    def get(
+        self, weights: Callable[[], Sequence[Array]], loaded: Callable[[], None]
+    ) -> Executor | DeviceExecutor | None:
         """Return the executor, loading it if nobody did; None if it cannot be loaded (see `failure`).
 
         Concurrent first calls wait for one load. `weights` is called for the load only, `loaded` after it.
@@ -122,6 +126,7 @@ class SharedEngine:
             self.failure = error
             return
         try:
+            self._check_device(device_kinds(builder))
             built = self._signature.built(self.engine, self._payload)
             self.executor = builder.load(built, weights(), self._device)
             self.failure = None
@@ -129,6 +134,14 @@ class SharedEngine:
         except Exception as error:
             self.failure = _with_hint(builder, error)
         self._payload = b""
+
+    def _check_device(self, kinds: Sequence[str]) -> None:
+        if self._device.kind in kinds:
+            return
+        reason = f"it runs on the {' or '.join(kinds)} and TensorFlow has placed the node on the {self._device.kind}"
+        if not any(tf.config.list_physical_devices(kind) for kind in kinds):
+            reason += f", because it sees no {' or '.join(kinds)} here"
+        raise LoadError(reason)
 
 
 def _with_hint(builder: EngineBuilder, error: Exception) -> Exception:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tensorflow as tf
 from tensorflow.python.framework import op_def_registry
 
 from tfgraft.plugins.protocol import Device
@@ -9,8 +10,10 @@ from tfgraft.runtime.kernel import callbacks
 from tfgraft.runtime.node import ATTRS, OP_NAME
 from tfgraft.runtime.process import Process, current
 
-_DEVICES = (Device("CPU"),)
-"""The devices that have a kernel."""
+
+def _devices() -> tuple[Device, ...]:
+    """Return the kinds of devices that get a kernel: the GPU too where TensorFlow is made for CUDA."""
+    return (Device("CPU"), Device("GPU")) if tf.test.is_built_with_cuda() else (Device("CPU"),)
 
 
 def register() -> Process:
@@ -22,7 +25,7 @@ def register() -> Process:
     process, new = current()
     if new and op_def_registry.get(OP_NAME) is None:
         _register_op(process)
-        for device in _DEVICES:
+        for device in _devices():
             _register_kernel(process, device)
     return process
 

@@ -1,0 +1,115 @@
+"""The few functions of the CUDA driver that engines on a GPU need, by ctypes; nothing is loaded before it is used."""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_uint, c_uint64, c_void_p
+from typing import Any
+
+import numpy as np
+
+from tfgraft.plugins.protocol import Array, DeviceArray
+
+_LIBRARIES = ("libcuda.so.1", "libcuda.so", "nvcuda.dll")
+_PROTOTYPES: dict[str, tuple[Any, ...]] = {
+    "cuGetErrorName": (c_int, POINTER(c_char_p)),
+    "cuGetErrorString": (c_int, POINTER(c_char_p)),
+    "cuCtxGetDevice": (POINTER(c_int),),
+    "cuCtxSynchronize": (),
+    "cuDeviceGetAttribute": (POINTER(c_int), c_int, c_int),
+    "cuDeviceGetName": (c_void_p, c_int, c_int),
+    "cuMemcpyDtoH_v2": (c_void_p, c_uint64, c_size_t),
+    "cuMemcpyHtoD_v2": (c_uint64, c_void_p, c_size_t),
+    "cuMemcpyDtoDAsync_v2": (c_uint64, c_uint64, c_size_t, c_void_p),
+    "cuStreamCreate": (POINTER(c_void_p), c_uint),
+    "cuStreamSynchronize": (c_void_p,),
+    "cuStreamDestroy_v2": (c_void_p,),
+}
+_NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING
+_MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR
+
+
+class CudaError(RuntimeError):
+    """A call of the CUDA driver failed, or there is no driver."""
+
+
+class Cuda:
+    """The driver, with the calling thread's current context. TensorFlow makes its own current around each kernel.
+
+    Every method raises CudaError. The functions give Python's interpreter lock away while they run.
+    """
+
+    def __init__(self) -> None:
+        self._library: Any = None
+
+    def synchronize(self) -> None:
+        """Wait for all work in the context, whoever's it is: TensorFlow's stream is not to be had from outside."""
+        self._call("cuCtxSynchronize")
+
+    def to_host(self, array: DeviceArray) -> Array:
+        """Return a copy in host memory; what was queued before must have been waited for."""
+        host: Array = np.empty(array.shape, array.dtype)
+        if host.nbytes:
+            self._call("cuMemcpyDtoH_v2", host.ctypes.data, array.address, host.nbytes)
+        return host
+
+    def to_device(self, target: DeviceArray, source: Array) -> None:
+        """Copy an array of the same shape and type to the device."""
+        host = np.ascontiguousarray(source)
+        if host.nbytes:
+            self._call("cuMemcpyHtoD_v2", target.address, host.ctypes.data, host.nbytes)
+
+    def copy(self, target: int, source: int, nbytes: int, stream: int) -> None:
+        """Queue a copy within the device's memory on a stream."""
+        if nbytes:
+            self._call("cuMemcpyDtoDAsync_v2", target, source, nbytes, stream)
+
+    def new_stream(self) -> int:
+        """Return a stream that does not wait for the default one."""
+        stream = c_void_p()
+        self._call("cuStreamCreate", byref(stream), _NON_BLOCKING)
+        return int(stream.value or 0)
+
+    def wait(self, stream: int) -> None:
+        """Wait for all work on a stream."""
+        self._call("cuStreamSynchronize", stream)
+
+    def delete_stream(self, stream: int) -> None:
+        """Give a stream back."""
+        self._call("cuStreamDestroy_v2", stream)
+
+    def describe(self) -> str:
+        """Return the current device's name and compute capability, such as "NVIDIA L4 (compute capability 8.9)"."""
+        device, major, minor = c_int(), c_int(), c_int()
+        self._call("cuCtxGetDevice", byref(device))
+        self._call("cuDeviceGetAttribute", byref(major), _MAJOR, device)
+        self._call("cuDeviceGetAttribute", byref(minor), _MINOR, device)
+        name = ctypes.create_string_buffer(256)
+        self._call("cuDeviceGetName", name, len(name), device)
+        return f"{name.value.decode(errors='replace')} (compute capability {major.value}.{minor.value})"
+
+    def _call(self, name: str, *args: Any) -> None:
+        library = self._library or self._load()
+        code = getattr(library, name)(*args)
+        if code:
+            raise CudaError(f"{name}: {self._error(code)}")
+
+    def _error(self, code: int) -> str:
+        name, text = c_char_p(), c_char_p()
+        self._library.cuGetErrorName(code, byref(name))
+        self._library.cuGetErrorString(code, byref(text))
+        known = [part.value.decode() for part in (name, text) if part.value]
+        return ": ".join(known) or f"error {code}"
+
+    def _load(self) -> Any:
+        for file in _LIBRARIES:
+            try:
+                library = ctypes.CDLL(file)
+            except OSError:
+                continue
+            for name, argtypes in _PROTOTYPES.items():
+                function = getattr(library, name)
+                function.restype, function.argtypes = c_int, argtypes
+            self._library = library
+            return library
+        raise CudaError(f"there is no CUDA driver here (none of {', '.join(_LIBRARIES)} can be loaded)")
