@@ -40,7 +40,7 @@ def _attr(value: Any) -> Any:
     return proto
 
 
-def _node(op: str, inputs: list[Any], **attrs: Any) -> Any:
+def node(op: str, inputs: list[Any], **attrs: Any) -> Any:
     """Add a node to the current graph and return its first output; `T` is the type of the first input."""
     tensors = [tf.convert_to_tensor(v) for v in inputs]
     definition = tf.compat.v1.GraphDef()
@@ -75,14 +75,14 @@ def _conv(ops: list[bytes], arguments: list[Any], k: Any = None, op: str = "_Fus
     } | more
     if op == "_FusedConv2D":
         attrs["TArgs"] = [tf.float32] * len(arguments)
-    return lambda v: _node(op, [v, kernel, *arguments], **attrs)
+    return lambda v: node(op, [v, kernel, *arguments], **attrs)
 
 
 def _norm_ex(**more: Any) -> Any:
     """Make a batch norm that adds twice its input, then Relu."""
     attrs: dict[str, Any] = {"activation_mode": b"Relu", "is_training": False, "epsilon": 0.01, "num_side_inputs": 1}
     inputs = (_S4, _O4, _M4, _V4)
-    return lambda v: _node("_FusedBatchNormEx", [v, *inputs, v * 2], **(attrs | {"U": tf.float32} | more))
+    return lambda v: node("_FusedBatchNormEx", [v, *inputs, v * 2], **(attrs | {"U": tf.float32} | more))
 
 
 def _matmul(ops: list[bytes], x: Any, w: Any, **more: Any) -> OpCase:
@@ -93,7 +93,7 @@ def _matmul(ops: list[bytes], x: Any, w: Any, **more: Any) -> OpCase:
     return OpCase(
         case,
         "_FusedMatMul",
-        lambda v: _node("_FusedMatMul", [v, w, bias], fused_ops=ops, num_args=1, **more),
+        lambda v: node("_FusedMatMul", [v, w, bias], fused_ops=ops, num_args=1, **more),
         [x],
         dynamic=dynamic,
         refusal=refusal,
