@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -215,6 +215,9 @@ class Registry:
 
     def resolve(self, view: NodeView, sets: Iterable[str]) -> Resolution:
         """Ask the candidates in order; the first that supports the node takes it."""
+        sets = tuple(sets)
+        if view.library is not None and view.node.attrs.functions:
+            view = replace(view, resolve=lambda inner: self.resolve(inner, sets))
         rejected: list[tuple[Converter, Unsupported]] = []
         for entry in self.candidates(view.op, sets):
             support = entry.support(view)

@@ -8,7 +8,7 @@ when the network is built.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tfgraft.converters.orders import Perm
 from tfgraft.graph.ref import TensorRef
 from tfgraft.graph.view import NodeView
+from tfgraft.registry.registry import Resolution
 
 TYPES: dict[str, str] = {
     "float32": "FLOAT",
@@ -58,11 +59,13 @@ class TensorRtContext:
         trt: the module, `tensorrt` or `tensorrt_rtx`.
         network: the network, strongly typed.
         reason: returns, and forgets, what TensorRT has said of its errors since it was asked last.
+        resolve: says who converts a node.
     """
 
     trt: Any
     network: Any
     reason: Callable[[], str]
+    resolve: Callable[[NodeView], Resolution]
     origins: dict[str, str] = field(default_factory=dict)
     """The TensorFlow node behind each layer, by the layer's name."""
     unreadable: dict[str, NDArray[Any]] = field(default_factory=dict)
@@ -75,6 +78,7 @@ class TensorRtContext:
     _kept: list[NDArray[Any]] = field(default_factory=list)  # TensorRT refers to the memory of weights until it builds
     _names: set[str] = field(default_factory=set)
     _current: str = ""
+    _caller: str = ""  # the cluster's node whose function is converted
 
     # What converters use -------------------------------------------------------------------------------------------
 
@@ -141,7 +145,7 @@ class TensorRtContext:
     def name(self, layer: Any, kind: str) -> None:
         """Name a layer, also one of a loop or conditional, after the current TensorFlow node."""
         layer.name = self._unique(f"{self._current}/{kind}")
-        self.origins[layer.name] = self._current
+        self.origins[layer.name] = self._caller or self._current
 
     def checked(self, tensor: Any, kind: str) -> Any:
         """Return an output of a layer whose type and shape TensorRT can tell; else raise LayerError with its reason."""
@@ -203,7 +207,11 @@ class TensorRtContext:
 
     def begin(self, node: str) -> None:
         """Say which TensorFlow node the next layers come from."""
-        self._current = node
+        self._current = f"{self._caller}/{node}" if self._caller else node
+
+    def inside(self) -> TensorRtContext:
+        """Return a context for a function that the current node calls: the same network, with tensors of its own."""
+        return replace(self, _held={}, _weights={}, _caller=self._caller or self._current)
 
     def hold(self, ref: TensorRef, tensor: Any, perm: Perm | None = None) -> None:
         """Say that an `ITensor` holds a tensor in the order `perm`."""

@@ -1,4 +1,4 @@
-"""A cluster as a TensorRT network: every node through its registry entry, in topological order."""
+"""A cluster as a TensorRT network: its inputs, its nodes and its outputs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tfgraft.converters.tensorrt.context import SMALL, LayerError, TensorRtContext, carrier
+from tfgraft.converters.tensorrt.nodes import convert_nodes
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.ref import TensorRef
-from tfgraft.graph.view import NodeView, TensorInfo
-from tfgraft.graph.views import PASS_THROUGH, const_source, node_view, tensor_info
+from tfgraft.graph.view import TensorInfo
+from tfgraft.graph.views import tensor_info
 from tfgraft.plugins.protocol import BuildError, Cluster
 from tfgraft.registry.registry import Registry
-from tfgraft.registry.support import Unsupported
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,12 @@ def cluster_to_network(
     Raises:
         BuildError: a node is refused or its conversion fails; the node is named.
     """
-    ctx = TensorRtContext(trt, builder.create_network(_strongly_typed(trt)), reason)
+    network = builder.create_network(_strongly_typed(trt))
+    ctx = TensorRtContext(trt, network, reason, lambda view: registry.resolve(view, sets))
     inputs = tuple(tensor_info(graph, ref) for ref in cluster.inputs)
     for i, (ref, info) in enumerate(zip(cluster.inputs, inputs, strict=True)):
         ctx.hold(ref, _input(ctx, f"input_{i}", ref, info))
-    for name in cluster.nodes:
-        _convert(ctx, graph, registry, sets, name)
+    convert_nodes(ctx, graph, cluster.nodes)
     outputs = tuple(tensor_info(graph, ref) for ref in cluster.outputs)
     for i, ref in enumerate(cluster.outputs):
         ctx.begin(ref.node)
@@ -95,41 +95,3 @@ def _input(ctx: TensorRtContext, name: str, ref: TensorRef, info: TensorInfo) ->
         tensor.set_dimension_name(axis, text)
     ctx.begin(ref.node)
     return ctx.cast(tensor, carrier(info.dtype))
-
-
-def _convert(ctx: TensorRtContext, graph: Graph, registry: Registry, sets: tuple[str, ...], name: str) -> None:
-    node = graph.node(name)
-    if node.op == "Const" or (node.op in PASS_THROUGH and const_source(graph, TensorRef(name))):
-        return  # taken where it is read
-    ctx.begin(name)
-    if node.op in PASS_THROUGH:
-        ctx.alias(TensorRef(name), graph.inputs(name)[0])
-        return
-    view = node_view(graph, name)
-    resolution = registry.resolve(view, sets)
-    if resolution.chosen is None:
-        assert isinstance(resolution.support, Unsupported)
-        raise BuildError(str(resolution.support), name, resolution.support.code)
-    try:
-        resolution.chosen.convert(ctx, view)
-        _check_outputs(ctx, graph, view)
-    except BuildError:
-        raise
-    except LayerError as error:
-        raise BuildError(f"TensorRT refuses {view.op}: {error}", name, "engine-rejected") from error
-    except Exception as error:  # a converter, maybe a user's, may fail in any way: the node is named
-        text = f"converter {resolution.chosen.source} failed for {view.op}: {type(error).__name__}: {error}"
-        raise BuildError(text, name, "conversion-failed") from error
-
-
-def _check_outputs(ctx: TensorRtContext, graph: Graph, view: NodeView) -> None:
-    """Find a converter's mistakes where they are made: TensorRT would tell of them somewhere later."""
-    for port in sorted({port for _, _, port in graph.consumers(view.name)}):
-        ref = TensorRef(view.name, port)
-        if not ctx.is_held(ref):
-            raise ValueError(f"it did not set output {port}")
-        tensor, info = ctx.any_value(ref), view.outputs[port]
-        if ctx.dtype(tensor) != carrier(info.dtype):
-            raise ValueError(f"its output {port} is {ctx.dtype(tensor)}, and TensorFlow's is {info.dtype}")
-        if info.rank is not None and len(tensor.shape) != info.rank:
-            raise ValueError(f"its output {port} has rank {len(tensor.shape)}, and TensorFlow's has rank {info.rank}")

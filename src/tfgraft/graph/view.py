@@ -14,6 +14,7 @@ from tfgraft.graph.ref import TensorRef
 
 if TYPE_CHECKING:
     from tfgraft.graph.functions import FunctionLibrary
+    from tfgraft.registry.registry import Resolution
 
 Shape = tuple[int, ...] | None
 """None: unknown rank. A negative size is an unknown dimension; two dimensions of one graph with the same negative
@@ -61,13 +62,15 @@ class Input:
 class NodeView:
     """A node with the facts around it; read-only, and the same while tagging and while converting.
 
-    `library` has the functions that the node may call.
+    `library` has the functions that the node may call; while such a node's support is asked about, `resolve` tells
+    of the nodes in them who would convert each.
     """
 
     node: Node
     inputs: tuple[Input, ...]
     outputs: tuple[TensorInfo, ...]
     library: FunctionLibrary | None = field(default=None, compare=False, repr=False)
+    resolve: Callable[[NodeView], Resolution] | None = field(default=None, compare=False, repr=False)
 
     @property
     def name(self) -> str:
