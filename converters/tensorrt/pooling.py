@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tfgraft.converters.tensorrt.context import FLOATS, TensorRtContext
+from tfgraft.converters.tensorrt.context import FLOATS, SMALL, TensorRtContext
 from tfgraft.converters.tensorrt.windows import padding, same_upper_is_wrong
 from tfgraft.converters.windows import Format, Window, explicit_pairs
 from tfgraft.graph.view import NodeView
@@ -54,27 +54,31 @@ def _pool(op: str, kind: str, spec: OpSpec) -> tuple[Converter, ...]:
     @converter(op, engine="tensorrt", spec=spec, check=_check)
     def convert(ctx: TensorRtContext, view: NodeView) -> None:
         window, form = _window(view)
+        value = ctx.get(view, 0, form.perm)
+        given = ctx.dtype(value)
         result = ctx.add(
             "pooling_nd",
-            ctx.get(view, 0, form.perm),
+            value if given in FLOATS else ctx.cast(value, "float32"),
             getattr(ctx.trt.PoolingType, kind),
             window.kernel,
             stride_nd=window.strides,
             # An average does not count padding, which is TensorRT's default.
             **padding(ctx, window),
         )
-        ctx.set(view, 0, result, form.perm)
+        ctx.set(view, 0, ctx.cast(result, given), form.perm)
 
     return convert
 
 
 _INT32 = frozenset({"int32"})
+_MAX_TYPES = FLOATS | SMALL
+"""Maxima of bytes are taken in float32, which holds them exactly."""
 _SPECS: tuple[tuple[str, str, OpSpec], ...] = (
-    ("MaxPool", "MAX", OpSpec(dtypes=FLOATS, ranks={0: (4,)})),
+    ("MaxPool", "MAX", OpSpec(dtypes=_MAX_TYPES, ranks={0: (4,)})),
     (
         "MaxPoolV2",
         "MAX",
-        OpSpec(dtypes=FLOATS, input_dtypes={1: _INT32, 2: _INT32}, ranks={0: (4,)}, constants=(1, 2)),
+        OpSpec(dtypes=_MAX_TYPES, input_dtypes={1: _INT32, 2: _INT32}, ranks={0: (4,)}, constants=(1, 2)),
     ),
     ("MaxPool3D", "MAX", OpSpec(dtypes=FLOATS, ranks={0: (5,)})),
     ("AvgPool", "AVERAGE", OpSpec(dtypes=FLOATS, ranks={0: (4,)})),

@@ -102,7 +102,7 @@ def _cut(ctx: TensorRtContext, view: NodeView, form: Format, window: Window, who
     if any(n < 0 for n in sizes):
         count = (view.shape(0) or ())[0]
         sizes = elements(ctx, ctx.get(view, 0), count)
-        sizes = list(form.pick(sizes)) if count == form.rank else sizes
+        sizes = [sizes[d] for d in form.spatial] if count == form.rank else sizes
     pads, half = window.pads(), len(window.kernel)
     starts: list[Dim] = [] if pads is None else list(pads[:half])
     if pads is None:

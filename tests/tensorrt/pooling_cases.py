@@ -12,7 +12,7 @@ from tests.cases.case import OpCase
 from tests.cases.raw import DYNAMIC, K, raw, refused
 
 _OPS = ("AvgPool", "AvgPool3D", "MaxPool", "MaxPool3D", "MaxPoolV2")
-_FLOATS = ("float32", "float16", "bfloat16")
+_TYPES = ("float32", "float16", "bfloat16", "int8", "uint8")
 _R = np.random.default_rng(33)
 _BRAIN = tf.bfloat16.as_numpy_dtype
 
@@ -25,7 +25,7 @@ _X, _X3 = _n(2, 7, 6, 3), _n(1, 5, 6, 4, 2)
 
 
 def _taken(case: OpCase) -> bool:
-    return bool(case.refusal) or str(np.asarray(case.inputs[0]).dtype) in _FLOATS
+    return bool(case.refusal) or str(np.asarray(case.inputs[0]).dtype) in _TYPES
 
 
 def _pool(op: str, x: Any, k: int, s: int, padding: str = "SAME", **case: Any) -> OpCase:
@@ -76,5 +76,6 @@ CASES: list[OpCase] = [
         )
     ),
     _pool("AvgPool3D", _X3.astype("float64"), 2, 2, refusal="dtype"),
+    raw("MaxPoolV2", _X.astype("int8"), K([1, 2, 3, 1]), K([1, 1, 2, 1]), case=DYNAMIC, padding="SAME"),
     raw("MaxPoolV2", _X.astype("float16"), K([1, 2, 3, 1]), K([1, 1, 2, 1]), case=DYNAMIC, padding="VALID"),
 ]
