@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from tfgraft.converters.decompositions import arrangement, elementary, guarded, matrices
+from tfgraft.converters.decompositions import arrangement, diagonals, elementary, guarded, matrices, scans
 from tfgraft.registry.entry import Decomposition
 
 DECOMPOSITIONS: tuple[tuple[Decomposition, ...], ...] = (
     *arrangement.DECOMPOSITIONS,
+    *diagonals.DECOMPOSITIONS,
     *elementary.DECOMPOSITIONS,
     *guarded.DECOMPOSITIONS,
     *matrices.DECOMPOSITIONS,
+    *scans.DECOMPOSITIONS,
 )

@@ -34,28 +34,8 @@ def matrix_band_part(x: Any, lower: Any, upper: Any) -> Any:
     return tf.where(keep, x, tf.zeros((), x.dtype))
 
 
-def _main_diagonal(view: NodeView) -> Support:
-    """Take the newer forms of these ops where they ask for what the first form does."""
-    at = 2 if view.op.startswith("MatrixSetDiag") else 1
-    k = view.const(at)
-    if k is None:
-        return Unsupported("not-constant", f"{view.op} is decomposed with a constant diagonal k.", f"input {at}")
-    if np.any(k != 0):
-        return Unsupported("attribute", f"{view.op} is decomposed for the main diagonal only.", f"input {at}")
-    return SUPPORTED
-
-
-def _square_diagonal(view: NodeView) -> Support:
-    main = _main_diagonal(view)
-    if isinstance(main, Unsupported):
-        return main
-    sizes = [view.const(i) for i in (2, 3)]
-    if any(size is None or np.any(size != -1) for size in sizes):
-        return Unsupported("attribute", f"{view.op} is decomposed for square results only.", "input 2")
-    return SUPPORTED
-
-
-def _diagonal(x: Any, padding: Any) -> Any:
+def main_diagonal(x: Any, padding: Any) -> Any:
+    """Return square matrices with `x` on their main diagonals and `padding` elsewhere."""
     n = _size(x, -1)
     return tf.where(tf.equal(_offsets(n, n), 0), tf.expand_dims(x, -1), padding)
 
@@ -63,13 +43,7 @@ def _diagonal(x: Any, padding: Any) -> Any:
 @decomposition("MatrixDiag")
 def matrix_diag(x: Any) -> Any:
     """A matrix with `x` on its diagonal."""
-    return _diagonal(x, tf.zeros((), x.dtype))
-
-
-@decomposition("MatrixDiagV2", "MatrixDiagV3", check=_square_diagonal)
-def matrix_diag_v3(x: Any, k: Any, rows: Any, columns: Any, padding: Any) -> Any:
-    """A square matrix with `x` on its main diagonal and `padding` elsewhere."""
-    return _diagonal(x, padding)
+    return main_diagonal(x, tf.zeros((), x.dtype))
 
 
 def _vector(view: NodeView) -> Support:
@@ -83,10 +57,18 @@ def _vector(view: NodeView) -> Support:
 @decomposition("Diag", check=_vector)
 def diag(x: Any) -> Any:
     """A matrix with the vector `x` on its diagonal."""
-    return _diagonal(x, tf.zeros((), x.dtype))
+    return main_diagonal(x, tf.zeros((), x.dtype))
 
 
-def _diagonal_part(x: Any) -> Any:
+def check_main_part(view: NodeView) -> Support:
+    """Say whether `main_part` applies to a node's first input."""
+    if view.dtype() == "bool":
+        return Unsupported("dtype", f"{view.op} of bool is decomposed where the sizes are known.", "input 0")
+    return SUPPORTED
+
+
+def main_part(x: Any) -> Any:
+    """Return the main diagonal of each matrix."""
     rows, columns = _size(x, -2), _size(x, -1)
     # Sums with exact zeros: the one other summand of a row is its place on the diagonal.
     part = tf.reduce_sum(tf.where(tf.equal(_offsets(rows, columns), 0), x, tf.zeros((), x.dtype)), -1)
@@ -95,24 +77,14 @@ def _diagonal_part(x: Any) -> Any:
     return part[..., : tf.minimum(rows, columns)]
 
 
-@decomposition("MatrixDiagPart")
+@decomposition("MatrixDiagPart", check=check_main_part)
 def matrix_diag_part(x: Any) -> Any:
     """The main diagonal of each matrix."""
-    return _diagonal_part(x)
-
-
-@decomposition("MatrixDiagPartV2", "MatrixDiagPartV3", check=_main_diagonal)
-def matrix_diag_part_v3(x: Any, k: Any, padding: Any) -> Any:
-    """The main diagonal of each matrix."""
-    return _diagonal_part(x)
+    return main_part(x)
 
 
 def _square(view: NodeView) -> Support:
     shape = view.shape()
-    if view.op != "MatrixSetDiag":
-        main = _main_diagonal(view)
-        if isinstance(main, Unsupported):
-            return main
     if shape is None:
         return Unsupported("unknown-rank", f"{view.op} needs the rank of its input, and it is not known.", "input 0")
     if shape[-1] < 0 or shape[-1] != shape[-2]:
@@ -127,14 +99,4 @@ def matrix_set_diag(x: Any, diagonal: Any) -> Any:
     return tf.where(tf.equal(_offsets(n, n), 0), tf.expand_dims(diagonal, -1), x)
 
 
-@decomposition("MatrixSetDiagV2", "MatrixSetDiagV3", check=_square)
-def matrix_set_diag_v3(x: Any, diagonal: Any, k: Any) -> Any:
-    """Each matrix with another main diagonal."""
-    n = _size(x, -1)
-    return tf.where(tf.equal(_offsets(n, n), 0), tf.expand_dims(diagonal, -1), x)
-
-
-DECOMPOSITIONS = (
-    *(matrix_band_part, matrix_diag, matrix_diag_v3, diag, matrix_diag_part, matrix_diag_part_v3),
-    *(matrix_set_diag, matrix_set_diag_v3),
-)
+DECOMPOSITIONS = (matrix_band_part, matrix_diag, diag, matrix_diag_part, matrix_set_diag)

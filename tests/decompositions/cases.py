@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -20,6 +23,15 @@ _M = _R.standard_normal((2, 3, 5)).astype("f")
 _S = _R.standard_normal((2, 4, 4)).astype("f")
 _V = _R.standard_normal((2, 4)).astype("f")
 r = tf.raw_ops
+
+
+def _part(k: Any, align: str = "RIGHT_LEFT") -> Callable[[Any], Any]:
+    return lambda x: tf.linalg.diag_part(x, k=k, align=align, padding_value=9.0)
+
+
+def _diag(k: Any, rows: int, columns: int, align: str = "RIGHT_LEFT") -> Callable[[Any], Any]:
+    return lambda x: tf.linalg.diag(x, k=k, num_rows=rows, num_cols=columns, align=align, padding_value=9.0)
+
 
 CASES = [
     OpCase("gelu", "Erfc", lambda x: tf.math.erfc(x), [_X]),
@@ -63,6 +75,56 @@ CASES = [
     OpCase("dynamic", "MatrixDiagPartV3", lambda x: tf.linalg.diag_part(x), [_M], dynamic=True),
     OpCase("x", "MatrixSetDiag", lambda x, d: r.MatrixSetDiag(input=x, diagonal=d), [_S, _V]),
     OpCase("x", "MatrixSetDiagV3", lambda x, d: tf.linalg.set_diag(x, d), [_S, _V]),
+    *(
+        OpCase(f"{k}-{align}", "MatrixDiagPartV3", _part(k, align), [_M])
+        for k in (1, -2, (0, 0), (-1, 2), (-2, -1), (1, 4))
+        for align in ("RIGHT_LEFT", "LEFT_RIGHT", "LEFT_LEFT", "RIGHT_RIGHT")
+    ),
+    OpCase("batch", "MatrixDiagPartV3", _part((-1, 1), "RIGHT_LEFT"), [_M], dynamic=((None, 3, 5),)),
+    OpCase("v2", "MatrixDiagPartV2", lambda x: r.MatrixDiagPartV2(input=x, k=(-1, 1), padding_value=9.0), [_M]),
+    OpCase("flags", "MatrixDiagPartV3", lambda x: tf.linalg.diag_part(x > 0, k=1), [_M]),
+    *(
+        OpCase(f"{k}-{m}-{n}", "MatrixDiagV3", _diag(k, m, n), [_V])
+        for k, m, n in ((1, -1, -1), (-2, -1, -1), (0, 4, 6), (0, 5, -1), (0, -1, 7), (1, 4, 9), (-1, 6, 4))
+    ),
+    *(
+        OpCase(f"band-{align}", "MatrixDiagV3", _diag((-1, 1), -1, -1, align), [_M])
+        for align in ("RIGHT_LEFT", "LEFT_RIGHT")
+    ),
+    OpCase(
+        "band",
+        "MatrixDiagV2",
+        lambda x: r.MatrixDiagV2(diagonal=x, k=(-2, 0), num_rows=5, num_cols=5, padding_value=3.0),
+        [_M],
+    ),
+    OpCase("batch", "MatrixDiagV3", _diag(1, -1, -1), [_V], dynamic=((None, 4),)),
+    OpCase("batches", "MatrixDiagV3", _diag(1, -1, -1), [_V[None]], dynamic=((None, None, 4),)),
+    OpCase("nothing", "MatrixDiagV3", _diag(1, -1, -1), [_V[:, :0]], dynamic=((None, 0),)),
+    OpCase("wide", "MatrixSetDiagV3", lambda x, d: tf.linalg.set_diag(x, d), [_M, _V[:, :3]]),
+    OpCase("above", "MatrixSetDiagV3", lambda x, d: tf.linalg.set_diag(x, d, k=1), [_S, _V[:, :3]]),
+    OpCase("band", "MatrixSetDiagV3", lambda x, d: tf.linalg.set_diag(x, d, k=(-1, 1)), [_S, _M[:, :, :4]]),
+    OpCase(
+        "band", "MatrixSetDiagV2", lambda x, d: r.MatrixSetDiagV2(input=x, diagonal=d, k=(0, 2)), [_S, _M[:, :, :4]]
+    ),
+    *(
+        OpCase(
+            f"{a}-{e}-{b}",
+            op,
+            lambda x, op=op, a=a, e=e, b=b: getattr(r, op)(x=x, axis=a, exclusive=e, reverse=b),
+            [_M],
+        )
+        for op in ("Cumprod", "CumulativeLogsumexp")
+        for a, e, b in ((0, False, False), (1, True, False), (-1, False, True), (2, True, True))
+    ),
+    OpCase("ints", "Cumprod", lambda x: tf.math.cumprod(x, 1), [_I]),
+    OpCase("one", "Cumprod", lambda x: tf.math.cumprod(x, 1, exclusive=True), [_X[:, :1]]),
+    OpCase("batch", "Cumprod", lambda x: tf.math.cumprod(x, 1), [_X], dynamic=((None, 4),)),
+    OpCase(
+        "wild",
+        "CumulativeLogsumexp",
+        lambda x: tf.math.cumulative_logsumexp(x, 1),
+        [np.array([[-np.inf, -np.inf, 1, 90], [3e38, 3e38, 0, np.inf]], "f")],
+    ),
     OpCase("one", "Roll", lambda x: tf.roll(x, 1, 1), [_X]),
     OpCase("two", "Roll", lambda x: tf.roll(x, [-2, 5], [0, 1]), [_X]),
     OpCase("same-twice", "Roll", lambda x: tf.roll(x, [1, 1], [1, 1]), [_X]),
@@ -76,8 +138,28 @@ CASES = [
     OpCase("x", "Cross", lambda a, b: tf.linalg.cross(a, b), [_X[:, :3], _Y[:, :3]]),
     # What a decomposition does not take.
     OpCase("float", "TruncateMod", lambda x, y: tf.truncatemod(x, y), [_X, _Y], refusal="dtype"),
-    OpCase("off", "MatrixDiagV3", lambda x: tf.linalg.diag(x, k=1), [_V], refusal="attribute"),
-    OpCase("wide", "MatrixDiagV3", lambda x: tf.linalg.diag(x, num_cols=6), [_V], refusal="attribute"),
+    OpCase("off", "MatrixDiagV3", lambda x: tf.linalg.diag(x, k=1), [_V], dynamic=True, refusal="unknown-dim"),
+    OpCase("k-fed", "MatrixDiagV3", lambda x, k: tf.linalg.diag(x, k=k), [_V, np.int32(0)], refusal="not-constant"),
+    OpCase("off", "MatrixDiagPartV3", _part(1), [_M], dynamic=True, refusal="unknown-dim"),
+    OpCase("flags", "MatrixDiagPartV3", lambda x: tf.linalg.diag_part(x > 0), [_M], dynamic=True, refusal="dtype"),
+    OpCase("flags", "MatrixDiagPart", lambda x: r.MatrixDiagPart(input=x > 0), [_M], refusal="dtype"),
+    OpCase("rank", "MatrixDiagPartV3", _part(1), [_M], unknown_rank=True, refusal="unknown-rank"),
+    *(
+        OpCase(
+            "axis-fed", op, lambda x, a, op=op: getattr(r, op)(x=x, axis=a), [_X, np.int32(1)], refusal="not-constant"
+        )
+        for op in ("Cumprod", "CumulativeLogsumexp")
+    ),
+    *(
+        OpCase("size", op, lambda x, op=op: getattr(r, op)(x=x, axis=1), [_X], dynamic=True, refusal="unknown-dim")
+        for op in ("Cumprod", "CumulativeLogsumexp")
+    ),
+    *(
+        OpCase(
+            "rank", op, lambda x, op=op: getattr(r, op)(x=x, axis=1), [_X], unknown_rank=True, refusal="unknown-rank"
+        )
+        for op in ("Cumprod", "CumulativeLogsumexp")
+    ),
     OpCase(
         "k-fed",
         "MatrixDiagPartV3",
@@ -87,7 +169,10 @@ CASES = [
     ),
     OpCase("rank", "Diag", lambda x: tf.linalg.tensor_diag(x), [_X], refusal="rank"),
     OpCase("unranked", "Diag", lambda x: r.Diag(diagonal=x), [_V[0]], unknown_rank=True, refusal="unknown-rank"),
-    OpCase("wide", "MatrixSetDiagV3", lambda x: tf.linalg.set_diag(x, _M[:, :, 0]), [_M], refusal="unknown-dim"),
+    OpCase("size", "MatrixSetDiagV3", lambda x: tf.linalg.set_diag(x, _V), [_S], dynamic=True, refusal="unknown-dim"),
+    OpCase(
+        "wide", "MatrixSetDiag", lambda x: r.MatrixSetDiag(input=x, diagonal=_M[:, :, 0]), [_M], refusal="unknown-dim"
+    ),
     OpCase(
         "unranked",
         "MatrixSetDiag",
