@@ -1,5 +1,6 @@
 """Say whether a wheel has what it must have: a clone without symlinks would build one without the linked packages."""
 
+import shutil
 import sys
 import zipfile
 
@@ -25,6 +26,8 @@ with zipfile.ZipFile(path) as wheel:
     names = set(wheel.namelist())
 problems = [f"lacks {name}" for name in WANTED if name not in names]
 problems += [f"has {name}" for name in sorted(names) if name.startswith(UNWANTED) or "__pycache__" in name]
+if any(map(shutil.which, ("cc", "gcc"))) and "tfgraft/runtime/_hot.abi3.so" not in names:
+    problems.append("lacks _hot.abi3.so, though there is a compiler")
 if not any(name.endswith("licenses/LICENSE") for name in names):
     problems.append("lacks the licence")
 if problems:

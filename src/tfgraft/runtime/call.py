@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-import tensorflow as tf
 
 from tfgraft.graph.view import Shape, TensorInfo
 from tfgraft.plugins.protocol import Array
-from tfgraft.runtime.capi import CApi, TensorHandle
+from tfgraft.runtime.capi import CApi, TensorHandle, numpy_dtype
 from tfgraft.runtime.node import fits
 
 _MAX_BYTES = 2**62  # TensorFlow ends the process for a shape whose size overflows, so it must not see one
@@ -23,31 +22,34 @@ class ContractError(RuntimeError):
     """An executor, or the shape of an input, broke what the engine node promises."""
 
 
-def numpy_dtype(enum: int) -> np.dtype[Any]:
-    """Return numpy's type for a `DataType` enum value; bfloat16 and float8 come from ml_dtypes."""
-    return np.dtype(tf.dtypes.as_dtype(enum).as_numpy_dtype)
-
-
-class _Slot:
+class InputSlot:
     """One tensor of a call: its handle, and reusable numpy views of its buffer.
 
     TensorFlow's allocator gives the same few addresses again and again, so the arrays of earlier calls mostly fit:
     they are kept by address as long as the shape stays the same.
     """
 
-    __slots__ = ("_writable", "arrays", "cell", "chars", "declared", "dtype", "index", "nbytes", "reference", "shape")
+    __slots__ = (
+        *("_writable", "arrays", "cell", "chars", "declared", "dtype", "enum", "index", "nbytes", "reference", "shape"),
+    )
 
     def __init__(self, index: int, enum: int, declared: Shape, writable: bool) -> None:
         self.index = index
         self.declared = declared
+        self.enum = enum
         self.dtype = numpy_dtype(enum)
         self.cell = TensorHandle()
         self.reference = ctypes.byref(self.cell)
         self.shape: tuple[int, ...] = (-1,)
         self.nbytes = 0
         self.chars: Any = None
-        self.arrays: dict[int | None, Array] = {}
+        self.arrays: dict[int | None, Any] = {}
         self._writable = writable
+
+    @property
+    def cell_address(self) -> int:
+        """Where the handle is in memory."""
+        return ctypes.addressof(self.cell)
 
     def reshape(self, shape: tuple[int, ...]) -> None:
         """Take another shape; its sizes are not negative."""
@@ -58,7 +60,7 @@ class _Slot:
         self.chars = (ctypes.c_char * size).from_address
         self.arrays.clear()
 
-    def view(self, address: int | None) -> Array:
+    def view(self, address: int | None) -> Any:
         """Make and keep the array at an address (which is not used for a tensor without elements)."""
         if self.nbytes:
             array: Array = np.ndarray(self.shape, self.dtype, self.chars(address))
@@ -66,18 +68,21 @@ class _Slot:
             array = np.empty(self.shape, self.dtype)
         if not self._writable:
             array.setflags(write=False)
+        self.keep(address, array)
+        return array
+
+    def keep(self, address: int | None, array: Any) -> None:
+        """Keep what stands for the buffer at an address for calls to come."""
         if len(self.arrays) >= _ADDRESSES:
             self.arrays.clear()
         self.arrays[address] = array
-        return array
 
 
-class _Output(_Slot):
-    __slots__ = ("dims", "enum", "rank")
+class OutputSlot(InputSlot):
+    __slots__ = ("dims", "rank")
 
     def __init__(self, index: int, enum: int, declared: Shape) -> None:
         super().__init__(index, enum, declared, writable=True)
-        self.enum = enum
         self.dims: Any = None
         self.rank = 0
 
@@ -111,6 +116,9 @@ class Call:
         data_inputs: the number of data inputs.
     """
 
+    input_slot: ClassVar[type[InputSlot]] = InputSlot
+    output_slot: ClassVar[type[OutputSlot]] = OutputSlot
+
     def __init__(
         self,
         api: CApi,
@@ -130,13 +138,14 @@ class Call:
         self._allocate = api.TF_AllocateOutput
         self._context: int | None = None
         slots = [
-            _Slot(i, enum, info.shape, writable=False)
+            self.input_slot(i, enum, info.shape, writable=False)
             for i, (enum, info) in enumerate(zip(inputs, declared_inputs, strict=True))
         ]
         self._inputs, self._weights = slots[:data_inputs], slots[data_inputs:]
         self._enums = inputs
         self._outputs = [
-            _Output(i, enum, info.shape) for i, (enum, info) in enumerate(zip(outputs, declared_outputs, strict=True))
+            self.output_slot(i, enum, info.shape)
+            for i, (enum, info) in enumerate(zip(outputs, declared_outputs, strict=True))
         ]
         self._all = len(outputs)
         self._missing = self._all
@@ -157,7 +166,7 @@ class Call:
             cell = slot.cell
             self._get_input(context, slot.index, slot.reference, status)
             if not cell:
-                self._api.check(status, f"input {slot.index}")
+                self.missing_input(slot.index)
             rank = self._num_dims(cell)
             shape: tuple[int, ...]
             if rank == 2:
@@ -167,12 +176,7 @@ class Call:
             else:
                 shape = tuple([dim(cell, k) for k in range(rank)])
             if shape != slot.shape:
-                if not fits(shape, slot.declared):
-                    raise ContractError(
-                        f"input {slot.index} has shape {_text(shape)} and the engine was built for "
-                        f"{_text(slot.declared)}"
-                    )
-                slot.reshape(shape)
+                self.accept(slot, shape)
             address = self._data(cell)
             array = slot.arrays.get(address)
             views.append(slot.view(address) if array is None else array)
@@ -203,8 +207,7 @@ class Call:
             slot.reshape(shape)
         cell = self._allocate(context, i, slot.enum, slot.dims, slot.rank, slot.nbytes, self.status)
         if not cell:
-            message = self._api.TF_Message(self.status).decode(errors="replace")
-            raise MemoryError(f"output {i} of shape {_text(slot.shape)} cannot be allocated: {message}")
+            self.no_memory(i)
         slot.cell = cell
         self._missing -= 1
         address = self._data(cell)
@@ -214,8 +217,7 @@ class Call:
     def finish(self) -> None:
         """Check that the engine has allocated every output; raise ContractError if not."""
         if self._missing:
-            missing = next(slot.index for slot in self._outputs if not slot.cell)
-            raise ContractError(f"the engine returned without allocating output {missing}")
+            self.missing_output()
 
     def end(self) -> None:
         """Give back the handles of the data inputs and outputs; their views are dead after it."""
@@ -234,6 +236,28 @@ class Call:
                     cell.value = None
             self._missing = self._all
 
+    def accept(self, slot: InputSlot, shape: tuple[int, ...]) -> None:
+        """Take another shape of an input; raise ContractError if the engine was not built for it."""
+        if not fits(shape, slot.declared):
+            raise ContractError(
+                f"input {slot.index} has shape {_text(shape)} and the engine was built for {_text(slot.declared)}"
+            )
+        slot.reshape(shape)
+
+    def missing_input(self, i: int) -> None:
+        """Raise CApiError: TensorFlow has not given an input."""
+        self._api.check(self.status, f"input {i}")
+
+    def missing_output(self) -> None:
+        """Raise ContractError: there is an output that the engine has not allocated."""
+        missing = next(slot.index for slot in self._outputs if not slot.cell)
+        raise ContractError(f"the engine returned without allocating output {missing}")
+
+    def no_memory(self, i: int) -> None:
+        """Raise MemoryError: TensorFlow has no memory for an output."""
+        message = self._api.TF_Message(self.status).decode(errors="replace")
+        raise MemoryError(f"output {i} of shape {_text(self._outputs[i].shape)} cannot be allocated: {message}")
+
     def weights(self) -> list[Array]:
         """Return views of the weight inputs, which hold until `end_weights`."""
         return [self._any_view(slot) for slot in self._weights]
@@ -249,14 +273,14 @@ class Call:
                 self._delete(slot.cell)
                 slot.cell.value = None
 
-    def _any_view(self, slot: _Slot) -> Array:
+    def _any_view(self, slot: InputSlot) -> Any:
         cell = slot.cell
         if not cell:
             self._get_input(self._context, slot.index, slot.reference, self.status)
             if not cell:
-                self._api.check(self.status, f"input {slot.index}")
+                self.missing_input(slot.index)
         # Not the slot's own view: that one is for shapes that the engine was built for.
-        other = _Slot(slot.index, self._enums[slot.index], None, writable=False)
+        other = self.input_slot(slot.index, self._enums[slot.index], None, writable=False)
         other.reshape(tuple(self._dim(cell, k) for k in range(self._num_dims(cell))))
         return other.view(self._data(cell))
 
@@ -267,19 +291,22 @@ class Call:
             ContractError: such a buffer has another shape; TensorFlow has no way to take it back.
         """
         for slot, result in zip(self._outputs, results, strict=True):
-            if not slot.cell:
-                slot.reshape(result.shape)
-                slot.cell = self._allocate(
-                    self._context, slot.index, slot.enum, slot.dims, slot.rank, slot.nbytes, self.status
-                )
-                self._api.check(self.status, f"output {slot.index}")
-                self._missing -= 1
-            elif slot.shape != result.shape:
-                raise ContractError(
-                    f"the engine allocated output {slot.index} with shape {_text(slot.shape)} before it failed, and "
-                    f"its shape is {_text(result.shape)}; this call is lost, and the engine will not be asked again"
-                )
+            self._take_buffer(slot, result.shape)
             slot.view(self._data(slot.cell))[...] = result
+
+    def _take_buffer(self, slot: OutputSlot, shape: tuple[int, ...]) -> None:
+        if not slot.cell:
+            slot.reshape(shape)
+            slot.cell = self._allocate(
+                self._context, slot.index, slot.enum, slot.dims, slot.rank, slot.nbytes, self.status
+            )
+            self._api.check(self.status, f"output {slot.index}")
+            self._missing -= 1
+        elif slot.shape != shape:
+            raise ContractError(
+                f"the engine allocated output {slot.index} with shape {_text(slot.shape)} before it failed, and "
+                f"its shape is {_text(shape)}; this call is lost, and the engine will not be asked again"
+            )
 
 
 def _text(shape: Shape) -> str:

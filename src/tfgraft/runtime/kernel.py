@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import logging
 import threading
 from collections.abc import Callable
@@ -15,7 +16,10 @@ from tfgraft.plugins.protocol import Device
 from tfgraft.runtime import capi
 from tfgraft.runtime.call import Call, ContractError
 from tfgraft.runtime.capi import CApiError, Construction, function_library
+from tfgraft.runtime.cuda import Cuda
+from tfgraft.runtime.device_call import DeviceCall
 from tfgraft.runtime.engines import describe
+from tfgraft.runtime.hot import HotCall, c_compute, hot_module
 from tfgraft.runtime.node import EXCHANGED, OP_NAME, read_metadata
 from tfgraft.runtime.process import Process
 from tfgraft.runtime.segment import Segment
@@ -40,13 +44,17 @@ class Kernel:
         process: the runtime's state.
         attrs: the node's attributes.
         device: where the kernel runs.
+        calls: makes the reusable state of a call, given what `Call` takes.
 
     Raises:
         KernelError: the node cannot have a kernel.
     """
 
-    def __init__(self, process: Process, attrs: Construction, device: Device) -> None:
+    def __init__(
+        self, process: Process, attrs: Construction, device: Device, calls: Callable[..., Call] = Call
+    ) -> None:
         self._process = process
+        self._calls = calls
         self._inputs = attrs.types("InT")
         self._outputs = attrs.types("OutT")
         self._engine = attrs.string("engine").decode(errors="replace")
@@ -101,18 +109,23 @@ class Kernel:
                 run = self._load(call)
             run(arrays, call)
             call.finish()
-        except Exception as error:
-            self._settle(call, context, error)
         except BaseException as error:
-            self._fail(call, context, capi.CANCELLED, f"interrupted by {describe(error)}")
+            self.failed(call, context, error)
         finally:
             call.end()
             self._free.append(call)
 
+    def failed(self, call: Call, context: int, error: BaseException) -> None:
+        """Answer a call that the engine did not."""
+        if isinstance(error, Exception):
+            self._settle(call, context, error)
+        else:
+            self._fail(call, context, capi.CANCELLED, f"interrupted by {describe(error)}")
+
     def _new_call(self) -> Call:
         self._made += 1
         declared = (*self._data, *self._weights)
-        return Call(self._process.api, self._inputs, self._outputs, declared, self._results, len(self._data))
+        return self._calls(self._process.api, self._inputs, self._outputs, declared, self._results, len(self._data))
 
     def busy(self) -> bool:
         """Tell whether a call is running."""
@@ -197,8 +210,13 @@ def keep_thread_state(thread: threading.local) -> None:
 
 
 def callbacks(process: Process, device: Device) -> tuple[Any, Any, Any]:
-    """Return the create, compute and delete callbacks of the kernel for a device. No exception leaves them."""
+    """Return the create, compute and delete callbacks of the kernel for a kind of device. No exception leaves them."""
     api, kernels, thread = process.api, process.kernels, threading.local()
+    on_cpu = device.kind == "CPU"
+    hot = hot_module() if on_cpu else None
+    calls: Callable[..., Call] = Call if on_cpu else functools.partial(DeviceCall, memory=Cuda())
+    if hot is not None:
+        calls = functools.partial(HotCall, hot)
 
     def create(context: int) -> int | None:
         status = api.TF_NewStatus()
@@ -206,7 +224,8 @@ def callbacks(process: Process, device: Device) -> tuple[Any, Any, Any]:
         try:
             attrs = Construction(api, context, status)
             name = attrs.name()
-            return process.add_kernel(Kernel(process, attrs, device))
+            where = device if on_cpu else Device(device.kind, attrs.ordinal())
+            return process.add_kernel(Kernel(process, attrs, where, calls))
         except BaseException as error:
             code = error.code if isinstance(error, KernelError) else capi.INTERNAL
             text = str(error) if isinstance(error, (KernelError, CApiError)) else describe(error)
@@ -224,20 +243,24 @@ def callbacks(process: Process, device: Device) -> tuple[Any, Any, Any]:
                 keep_thread_state(thread)
             kernels[handle].compute(context)
         except BaseException as error:
-            status = api.TF_NewStatus()
-            known = handle in kernels
-            process.refused += not known
-            text = describe(error) if known else "the process is ending, and Python with it"
-            api.set_status(status, capi.INTERNAL if known else capi.CANCELLED, f"{OP_NAME}: {text}")
-            api.TF_OpKernelContext_Failure(context, status)
-            api.TF_DeleteStatus(status)
+            refuse(handle, context, error)
+
+    def refuse(handle: int, context: int, error: BaseException | None) -> None:
+        status = api.TF_NewStatus()
+        known = handle in kernels and error is not None
+        process.refused += not known
+        text = describe(error) if known and error else "the process is ending, and Python with it"
+        api.set_status(status, capi.INTERNAL if known else capi.CANCELLED, f"{OP_NAME}: {text}")
+        api.TF_OpKernelContext_Failure(context, status)
+        api.TF_DeleteStatus(status)
 
     def delete(handle: int | None) -> None:
         # A kernel may outlive the process's close; then the operating system cleans up.
         try:
-            if handle is not None and handle in kernels:
-                kernels.pop(handle).delete()
+            if handle is not None and (kernel := kernels.pop(handle, None)) is not None:
+                kernel.delete()
         except Exception:
             _LOG.exception("an engine node could not be cleaned up")
 
-    return capi.CREATE(create), capi.COMPUTE(compute), capi.DELETE(delete)
+    run = capi.COMPUTE(compute) if hot is None else c_compute(hot, kernels, refuse)
+    return capi.CREATE(create), run, capi.DELETE(delete)

@@ -1,0 +1,431 @@
+/* The hot path of an engine node in C: what `call.py` does in every call, without its ctypes calls.
+ *
+ * It is optional. Where it was not built, `call.py` and `kernel.py` do the same in Python; whatever is unusual (a new
+ * shape, a new address, an error) they do here too: this file calls them. Python's limited API only, so that one build
+ * serves all versions from 3.10 on. Every function is called with the interpreter lock held, but for `compute`.
+ */
+#define Py_LIMITED_API 0x030A0000
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ADDRESSES = 8 };
+
+/* TensorFlow's C API. Tensors, statuses and kernel contexts are opaque. */
+typedef struct {
+    void (*get_input)(void *context, int index, void **tensor, void *status);
+    int (*num_dims)(const void *tensor);
+    int64_t (*dim)(const void *tensor, int axis);
+    void *(*data)(const void *tensor);
+    void (*delete_tensor)(void *tensor);
+    void *(*allocate)(void *context, int index, int dtype, const int64_t *dims, int rank, size_t bytes, void *status);
+} Api;
+
+typedef struct {
+    PyObject *slot;   /* the `_Slot` of call.py, which makes views and checks shapes */
+    void **cell;      /* its TensorHandle */
+    int index, dtype, rank;
+    int64_t *dims;
+    PyObject *shape;  /* dims as a tuple; outputs only */
+    size_t bytes;
+    int known, next;  /* addresses in use; the one to be replaced next */
+    void *addresses[ADDRESSES];
+    PyObject *arrays[ADDRESSES];
+} Slot;
+
+typedef struct {
+    PyObject_HEAD
+    Api api;
+    PyObject *call, *accept, *allocate; /* the `Call`, and its methods for what is unusual */
+    void *status, *context;
+    Slot *slots;
+    int inputs, outputs, missing;
+} Hot;
+
+static int to_pointer(PyObject *number, void **result) {
+    *result = PyLong_AsVoidPtr(number);
+    return *result || !PyErr_Occurred();
+}
+
+static int attribute(PyObject *object, const char *name, void **pointer, long long *integer) {
+    PyObject *value = PyObject_GetAttrString(object, name);
+    if (!value) return 0;
+    if (pointer) *pointer = PyLong_AsVoidPtr(value);
+    else *integer = PyLong_AsLongLong(value);
+    Py_DECREF(value);
+    return !PyErr_Occurred();
+}
+
+static void forget_arrays(Slot *slot) {
+    for (int i = 0; i < slot->known; i++) Py_CLEAR(slot->arrays[i]);
+    slot->known = slot->next = 0;
+}
+
+/* Return a new reference to the array over the tensor in a slot's cell. */
+static PyObject *view(const Hot *self, Slot *slot) {
+    void *address = self->api.data(*slot->cell);
+    for (int i = 0; i < slot->known; i++)
+        if (slot->addresses[i] == address) {
+            Py_INCREF(slot->arrays[i]);
+            return slot->arrays[i];
+        }
+    PyObject *number = address ? PyLong_FromVoidPtr(address) : Py_NewRef(Py_None);
+    PyObject *array = number ? PyObject_CallMethod(slot->slot, "view", "O", number) : NULL;
+    Py_XDECREF(number);
+    if (!array) return NULL;
+    int place = slot->known < ADDRESSES ? slot->known++ : slot->next;
+    slot->next = (place + 1) % ADDRESSES;
+    PyObject *old = slot->arrays[place];
+    slot->addresses[place] = address;
+    slot->arrays[place] = Py_NewRef(array);
+    Py_XDECREF(old);
+    return array;
+}
+
+/* Compare the shape of the tensor in a slot's cell with the last one; hand another one to Python to accept. */
+static int same_shape(const Hot *self, Slot *slot) {
+    const void *tensor = *slot->cell;
+    int rank = self->api.num_dims(tensor), same = rank == slot->rank;
+    for (int k = 0; same && k < rank; k++) same = self->api.dim(tensor, k) == slot->dims[k];
+    if (same) return 1;
+    int64_t *dims = malloc(sizeof(int64_t) * (size_t)(rank + 1));
+    PyObject *shape = dims ? PyTuple_New(rank) : PyErr_NoMemory();
+    for (int k = 0; shape && k < rank; k++) {
+        dims[k] = self->api.dim(tensor, k);
+        PyObject *dim = PyLong_FromLongLong(dims[k]);
+        if (!dim || PyTuple_SetItem(shape, k, dim) < 0) Py_CLEAR(shape);
+    }
+    PyObject *accepted = shape ? PyObject_CallFunctionObjArgs(self->accept, slot->slot, shape, NULL) : NULL;
+    Py_XDECREF(shape);
+    if (!accepted) {
+        free(dims);
+        return 0;
+    }
+    Py_DECREF(accepted);
+    forget_arrays(slot);
+    free(slot->dims);
+    slot->dims = dims;
+    slot->rank = rank;
+    return 1;
+}
+
+static PyObject *begin_at(Hot *self, void *context) {
+    self->context = context;
+    PyObject *views = PyList_New(self->inputs);
+    for (int i = 0; views && i < self->inputs; i++) {
+        Slot *slot = &self->slots[i];
+        self->api.get_input(self->context, slot->index, slot->cell, self->status);
+        PyObject *array = NULL;
+        if (!*slot->cell)
+            array = PyObject_CallMethod(self->call, "missing_input", "i", slot->index);
+        else if (same_shape(self, slot))
+            array = view(self, slot);
+        if (!array || PyList_SetItem(views, i, array) < 0) Py_CLEAR(views);
+    }
+    return views;
+}
+
+static PyObject *begin(Hot *self, PyObject *context) {
+    void *pointer;
+    return to_pointer(context, &pointer) ? begin_at(self, pointer) : NULL;
+}
+
+/* Remember the shape that Python has accepted for an output. */
+static int remember(Slot *slot) {
+    long long bytes;
+    PyObject *shape = PyObject_GetAttrString(slot->slot, "shape");
+    if (!shape || !attribute(slot->slot, "nbytes", NULL, &bytes)) {
+        Py_XDECREF(shape);
+        return 0;
+    }
+    int rank = (int)PyTuple_Size(shape);
+    int64_t *dims = malloc(sizeof(int64_t) * (size_t)(rank + 1));
+    for (int k = 0; dims && k < rank; k++) dims[k] = PyLong_AsLongLong(PyTuple_GetItem(shape, k));
+    if (!dims || PyErr_Occurred()) {
+        free(dims);
+        Py_DECREF(shape);
+        if (!PyErr_Occurred()) PyErr_NoMemory();
+        return 0;
+    }
+    forget_arrays(slot);
+    free(slot->dims);
+    slot->dims = dims;
+    slot->rank = rank;
+    slot->bytes = (size_t)bytes;
+    Py_XDECREF(slot->shape);
+    slot->shape = shape;
+    return 1;
+}
+
+static PyObject *allocate(Hot *self, PyObject *args) {
+    PyObject *shape;
+    int i;
+    if (!PyArg_ParseTuple(args, "iO", &i, &shape)) return NULL;
+    Slot *slot = i >= 0 && i < self->outputs ? &self->slots[self->inputs + i] : NULL;
+    int usual = slot && self->context && !*slot->cell && slot->shape;
+    if (usual && shape != slot->shape) {
+        int equal = PyObject_RichCompareBool(shape, slot->shape, Py_EQ);
+        if (equal < 0) PyErr_Clear();
+        usual = equal > 0;
+    }
+    if (!usual) {
+        PyObject *array = PyObject_CallFunctionObjArgs(self->allocate, PyTuple_GetItem(args, 0), shape, NULL);
+        if (array && !remember(slot)) Py_CLEAR(array);
+        return array;
+    }
+    void *tensor = self->api.allocate(self->context, i, slot->dtype, slot->dims, slot->rank, slot->bytes, self->status);
+    if (!tensor) return PyObject_CallMethod(self->call, "no_memory", "i", i);
+    *slot->cell = tensor;
+    self->missing--;
+    return view(self, slot);
+}
+
+static PyObject *finish(Hot *self, PyObject *unused) {
+    if (self->missing) return PyObject_CallMethod(self->call, "missing_output", NULL);
+    Py_RETURN_NONE;
+}
+
+static PyObject *end(Hot *self, PyObject *unused) {
+    self->context = NULL;
+    for (int i = 0; i < self->inputs + self->outputs; i++) {
+        void *tensor = *self->slots[i].cell;
+        if (tensor) {
+            *self->slots[i].cell = NULL;
+            self->api.delete_tensor(tensor);
+        }
+    }
+    self->missing = self->outputs;
+    Py_RETURN_NONE;
+}
+
+/* Forget the outputs' shapes: Python has changed them. */
+static PyObject *forget(Hot *self, PyObject *unused) {
+    for (int i = self->inputs; i < self->inputs + self->outputs; i++) {
+        Py_CLEAR(self->slots[i].shape);
+        forget_arrays(&self->slots[i]);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *get_context(Hot *self, void *unused) {
+    return self->context ? PyLong_FromVoidPtr(self->context) : Py_NewRef(Py_None);
+}
+
+static PyObject *get_missing(Hot *self, void *unused) { return PyLong_FromLong(self->missing); }
+
+static int set_missing(Hot *self, PyObject *value, void *unused) {
+    self->missing = value ? (int)PyLong_AsLong(value) : 0;
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+static int fill_slot(Slot *slot, PyObject *object) {
+    long long index, dtype;
+    if (!attribute(object, "cell_address", (void **)&slot->cell, NULL)) return 0;
+    if (!attribute(object, "index", NULL, &index) || !attribute(object, "enum", NULL, &dtype)) return 0;
+    slot->index = (int)index;
+    slot->dtype = (int)dtype;
+    slot->rank = -1;
+    slot->slot = Py_NewRef(object);
+    return 1;
+}
+
+/* Hot(call, functions, inputs, outputs): the addresses of the C API's functions in `Api`'s order; lists of slots. */
+static int init(Hot *self, PyObject *args, PyObject *kwargs) {
+    PyObject *call, *functions, *inputs, *outputs;
+    if (!PyArg_ParseTuple(args, "OO!O!O!", &call, &PyTuple_Type, &functions, &PyList_Type, &inputs, &PyList_Type,
+                          &outputs))
+        return -1;
+    void *pointers[sizeof(Api) / sizeof(void *)];
+    for (size_t i = 0; i < sizeof(Api) / sizeof(void *); i++) {
+        PyObject *number = PyTuple_GetItem(functions, (Py_ssize_t)i);
+        if (!number || !to_pointer(number, &pointers[i])) return -1;
+    }
+    memcpy(&self->api, pointers, sizeof(Api));
+    self->inputs = (int)PyList_Size(inputs);
+    self->outputs = self->missing = (int)PyList_Size(outputs);
+    self->slots = calloc((size_t)(self->inputs + self->outputs + 1), sizeof(Slot));
+    if (!self->slots) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (int i = 0; i < self->inputs; i++)
+        if (!fill_slot(&self->slots[i], PyList_GetItem(inputs, i))) return -1;
+    for (int i = 0; i < self->outputs; i++)
+        if (!fill_slot(&self->slots[self->inputs + i], PyList_GetItem(outputs, i))) return -1;
+    if (!attribute(call, "status", &self->status, NULL)) return -1;
+    self->call = Py_NewRef(call);
+    self->accept = PyObject_GetAttrString(call, "accept");
+    self->allocate = PyObject_GetAttrString(call, "allocate");
+    return self->accept && self->allocate ? 0 : -1;
+}
+
+/* Let go of the `Call`, which holds this object too. */
+static PyObject *release(Hot *self, PyObject *unused) {
+    Py_CLEAR(self->call);
+    Py_CLEAR(self->accept);
+    Py_CLEAR(self->allocate);
+    for (int i = 0; self->slots && i < self->inputs + self->outputs; i++) {
+        Slot *slot = &self->slots[i];
+        forget_arrays(slot);
+        Py_CLEAR(slot->slot);
+        Py_CLEAR(slot->shape);
+        free(slot->dims);
+    }
+    free(self->slots);
+    self->slots = NULL;
+    self->inputs = self->outputs = 0;
+    Py_RETURN_NONE;
+}
+
+static void dealloc(Hot *self) {
+    PyTypeObject *type = Py_TYPE((PyObject *)self);
+    Py_XDECREF(release(self, NULL));
+    freefunc free_object = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    free_object(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef methods[] = {
+    {"begin", (PyCFunction)begin, METH_O, "See Call.begin."},
+    {"allocate", (PyCFunction)allocate, METH_VARARGS, "See Call.allocate."},
+    {"finish", (PyCFunction)finish, METH_NOARGS, "See Call.finish."},
+    {"end", (PyCFunction)end, METH_NOARGS, "See Call.end."},
+    {"forget", (PyCFunction)forget, METH_NOARGS, "Forget the outputs' shapes: Python has changed them."},
+    {"release", (PyCFunction)release, METH_NOARGS, "Let go of everything."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef properties[] = {
+    {"context", (getter)get_context, NULL, "TensorFlow's context of the call that runs, or None.", NULL},
+    {"missing", (getter)get_missing, (setter)set_missing, "Outputs that have not been allocated.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot hot_slots[] = {
+    {Py_tp_init, init},       {Py_tp_dealloc, dealloc},   {Py_tp_methods, methods},
+    {Py_tp_getset, properties}, {Py_tp_new, PyType_GenericNew}, {0, NULL},
+};
+
+static PyType_Spec hot_spec = {"tfgraft.runtime._hot.Hot", sizeof(Hot), 0, Py_TPFLAGS_DEFAULT, hot_slots};
+
+/* The compute callback. TensorFlow keeps it for the life of the process, hence the statics. */
+static PyObject *kernels = NULL, *refuse = NULL;
+static PyObject *_run, *_free, *_tick, *_hot; /* names of attributes */
+static _Thread_local int entered = 0;
+
+/* Tell a kernel of the exception that is set. */
+static PyObject *failed(PyObject *kernel, PyObject *call, PyObject *context) {
+    PyObject *kind, *error, *trace;
+    PyErr_Fetch(&kind, &error, &trace);
+    PyErr_NormalizeException(&kind, &error, &trace);
+    PyObject *result = PyObject_CallMethod(kernel, "failed", "OOO", call, context, error ? error : Py_None);
+    Py_XDECREF(kind);
+    Py_XDECREF(error);
+    Py_XDECREF(trace);
+    return result;
+}
+
+/* Do what `Kernel.compute` does, with a `Call` taken off its list. */
+static PyObject *serve(PyObject *kernel, PyObject *run, PyObject *call, PyObject *context) {
+    Hot *hot = (Hot *)PyObject_GetAttr(call, _hot);
+    if (!hot) return NULL;
+    PyObject *views = begin_at(hot, PyLong_AsVoidPtr(context));
+    PyObject *result = views ? PyObject_CallFunctionObjArgs(run, views, call, NULL) : NULL;
+    Py_XDECREF(views);
+    if (result && hot->missing) {
+        Py_DECREF(result);
+        result = PyObject_CallMethod(call, "missing_output", NULL);
+    }
+    if (!result) result = failed(kernel, call, context);
+    Py_XDECREF(end(hot, NULL));
+    Py_DECREF(hot);
+    return result;
+}
+
+/* Answer a call; return NULL with an exception set if that went wrong. */
+static PyObject *answer(PyObject *kernel, PyObject *context) {
+    PyObject *run = PyObject_GetAttr(kernel, _run), *calls = PyObject_GetAttr(kernel, _free), *result = NULL;
+    Py_ssize_t count = calls ? PyList_Size(calls) : 0;
+    if (!run || !calls) {
+        result = NULL;
+    } else if (run == Py_None || !count) { /* the engine is not loaded, or all `Call`s are busy */
+        result = PyObject_CallMethod(kernel, "compute", "O", context);
+    } else {
+        PyObject *call = Py_NewRef(PyList_GetItem(calls, count - 1)), *tick = PyObject_GetAttr(kernel, _tick);
+        PyObject *ticked = tick ? PyObject_CallFunctionObjArgs(tick, NULL) : NULL;
+        if (ticked && PyList_SetSlice(calls, count - 1, count, NULL) == 0) {
+            result = serve(kernel, run, call, context);
+            if (PyList_Append(calls, call) < 0) Py_CLEAR(result);
+        }
+        Py_XDECREF(ticked);
+        Py_XDECREF(tick);
+        Py_DECREF(call);
+    }
+    Py_XDECREF(run);
+    Py_XDECREF(calls);
+    return result;
+}
+
+static void compute(void *handle, void *context) {
+    PyGILState_STATE state = PyGILState_Ensure();
+    if (!entered) { /* once more, never released: see keep_thread_state in kernel.py */
+        entered = 1;
+        PyGILState_Ensure();
+    }
+    PyObject *key = PyLong_FromVoidPtr(handle), *number = PyLong_FromVoidPtr(context);
+    PyObject *kernel = key ? PyDict_GetItemWithError(kernels, key) : NULL, *result = NULL;
+    if (kernel && number) {
+        Py_INCREF(kernel);
+        result = answer(kernel, number);
+        Py_DECREF(kernel);
+    }
+    if (!result && key && number) { /* an unknown kernel, or an exception that should not have come so far */
+        PyObject *kind, *error, *trace;
+        PyErr_Fetch(&kind, &error, &trace);
+        PyErr_NormalizeException(&kind, &error, &trace);
+        result = PyObject_CallFunctionObjArgs(refuse, key, number, error ? error : Py_None, NULL);
+        Py_XDECREF(kind);
+        Py_XDECREF(error);
+        Py_XDECREF(trace);
+    }
+    if (!result) PyErr_Clear();
+    Py_XDECREF(result);
+    Py_XDECREF(number);
+    Py_XDECREF(key);
+    PyGILState_Release(state);
+}
+
+/* compute_callback(kernels, refuse): the callback's address; see `callbacks` in kernel.py. */
+static PyObject *compute_callback(PyObject *module, PyObject *args) {
+    PyObject *table, *function;
+    if (!PyArg_ParseTuple(args, "O!O", &PyDict_Type, &table, &function)) return NULL;
+    kernels = Py_NewRef(table);
+    refuse = Py_NewRef(function);
+    _run = PyUnicode_InternFromString("_run");
+    _free = PyUnicode_InternFromString("_free");
+    _tick = PyUnicode_InternFromString("_tick");
+    _hot = PyUnicode_InternFromString("_hot");
+    if (!_run || !_free || !_tick || !_hot) return NULL;
+    return PyLong_FromVoidPtr((void *)compute);
+}
+
+static PyMethodDef functions[] = {
+    {"compute_callback", compute_callback, METH_VARARGS, "Return the address of the compute callback."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "tfgraft.runtime._hot",
+                                        "The hot path of an engine node in C.", -1, functions, NULL, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__hot(void) {
+    PyObject *module = PyModule_Create(&definition);
+    PyObject *type = module ? PyType_FromSpec(&hot_spec) : NULL;
+    if (!type || PyModule_AddObject(module, "Hot", type) < 0) {
+        Py_XDECREF(type);
+        Py_XDECREF(module);
+        return NULL;
+    }
+    return module;
+}
