@@ -37,24 +37,6 @@ def check_kernel(view: NodeView) -> Support:
     return SUPPORTED
 
 
-def check_conv(view: NodeView) -> Support:
-    """Refuse what `check_kernel` does, and unknown input channels: the number of groups follows from them."""
-    if channels(view) < 0:
-        return Unsupported(
-            "unknown-dim",
-            f"{view.op} needs the number of input channels, and it is not known.",
-            "input 0",
-            "Give input_shapes.",
-        )
-    return check_kernel(view)
-
-
-def channels(view: NodeView) -> int:
-    """Return the number of channels of input 0, negative if it is not known."""
-    shape = view.shape(0) or ()
-    return shape[Format.of(view, len(shape)).channel]
-
-
 def kernel_of(ctx: TensorRtContext, view: NodeView) -> Operand:
     """Return the kernel of a node, HWIO (DHWIO), as OIHW (OIDHW)."""
     rank = view.known_rank(1)
@@ -81,6 +63,9 @@ def weighted(
         settings: attributes of the layer.
     """
     dtype = ctx.dtype(value)
+    if bias is None and maps >= 0:
+        # TensorRT-RTX 1.7 fails to build a convolution without one that is scaled by a constant and cast.
+        bias = np.zeros(maps, np.float32)
     weights = [ctx.trt.Weights(ctx.type(dtype))] * 2
     inputs: dict[int, Any] = {}
     for slot, operand in enumerate((kernel, bias)):
@@ -104,8 +89,11 @@ def emit_conv(
     value = ctx.get(view, 0, form.perm)
     if same_upper_is_wrong(window):
         value, window = pad_same(ctx, window, value), replace(window, padding="VALID")
-    # A depthwise convolution has a group for each channel, so that its kernel tells how many there are.
-    inputs = (view.shape(1) or ())[-2] if channels(view) < 0 else channels(view)
+    inputs = (view.shape(0) or ())[form.channel]
+    if inputs < 0:
+        # The kernel of a depthwise convolution tells. Else one group is meant almost always, and where it is not, the
+        # engine refuses the image.
+        inputs = (view.shape(1) or ())[-2]
     result = weighted(
         ctx,
         "convolution_nd",
@@ -132,13 +120,13 @@ def _window(view: NodeView, form: Format) -> Window:
     )
 
 
-@converter("Conv2D", engine="tensorrt", spec=CONV2D, check=check_conv)
+@converter("Conv2D", engine="tensorrt", spec=CONV2D, check=check_kernel)
 def conv2d(ctx: TensorRtContext, view: NodeView) -> None:
     """TF Conv2D (kernel HWIO) -> convolution (kernel OIHW)."""
     ctx.set(view, 0, *emit_conv(ctx, view, kernel_of(ctx, view)))
 
 
-@converter("Conv3D", engine="tensorrt", spec=CONV3D, check=check_conv)
+@converter("Conv3D", engine="tensorrt", spec=CONV3D, check=check_kernel)
 def conv3d(ctx: TensorRtContext, view: NodeView) -> None:
     """TF Conv3D (kernel DHWIO) -> convolution (kernel OIDHW)."""
     ctx.set(view, 0, *emit_conv(ctx, view, kernel_of(ctx, view)))

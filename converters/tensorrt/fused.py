@@ -12,7 +12,6 @@ from tfgraft.converters.tensorrt.convolution import (
     CONV2D,
     CONV3D,
     Operand,
-    check_conv,
     check_kernel,
     depthwise_kernel_of,
     emit_conv,
@@ -69,11 +68,6 @@ def _check_fused(view: NodeView) -> Support:
 
 
 def _check_conv(view: NodeView) -> Support:
-    refusal = _check_fused(view)
-    return refusal if isinstance(refusal, Unsupported) else check_conv(view)
-
-
-def _check_depthwise(view: NodeView) -> Support:
     refusal = _check_fused(view)
     return refusal if isinstance(refusal, Unsupported) else check_kernel(view)
 
@@ -141,7 +135,7 @@ def fused_conv3d(ctx: TensorRtContext, view: NodeView) -> None:
     _conv(ctx, view, kernel_of(ctx, view))
 
 
-@converter("_FusedDepthwiseConv2dNative", engine="tensorrt", spec=CONV2D, check=_check_depthwise)
+@converter("_FusedDepthwiseConv2dNative", engine="tensorrt", spec=CONV2D, check=_check_conv)
 def fused_depthwise(ctx: TensorRtContext, view: NodeView) -> None:
     """TF _FusedDepthwiseConv2dNative -> grouped convolution with bias, then additions and activations."""
     _conv(ctx, view, depthwise_kernel_of(ctx, view))

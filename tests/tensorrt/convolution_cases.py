@@ -31,7 +31,7 @@ _STEPS: dict[str, Any] = {"strides": [1, 1, 1, 1], "padding": "SAME"}
 
 
 def _conv(id: str, x: Any = _X, k: Any = _K, s: Any = 1, padding: str = "SAME", **more: Any) -> OpCase:
-    fields = {name: more.pop(name) for name in ("dynamic", "refusal", "rtol", "atol") if name in more}
+    fields = {name: more.pop(name) for name in ("dynamic", "unknown_rank", "refusal", "rtol", "atol") if name in more}
     strides = [1, *([s, s] if isinstance(s, int) else s), 1]
     kernel = more.pop("fed", False) and k
     return raw(
@@ -68,7 +68,7 @@ def _wide(case: str, x: Any, k: Any, **more: Any) -> OpCase:
 
 
 CASES: list[OpCase] = [
-    *(c for c in conv_cases.CASES if not c.unknown_rank or c.refusal),
+    *(c for c in conv_cases.CASES if not c.unknown_rank and c.refusal != "unknown-dim"),
     *(c for c in nchw_cases.CASES if c.op in _OPS),
     *(_conv("type", _X.astype(t), _K.astype(t), 2, **_LOOSE) for t in (_HALF, _BRAIN)),
     *(_conv("fed", _X.astype(t), _K.astype(t), fed=True, **_LOOSE) for t in (_HALF, _BRAIN)),
@@ -84,6 +84,9 @@ CASES: list[OpCase] = [
     _conv("explicit-wide", s=2, padding="EXPLICIT", explicit_paddings=[0, 0, 4, 5, 0, 3, 0, 0], dynamic=_ODD),
     _conv("one-channel", _n(1, 1, 1, 1), _n(1, 1, 1, 1)),
     _conv("no-batch", _n(0, 7, 8, 6)),
+    _conv("channels-unknown", dynamic=True),
+    _conv("rank-unknown", unknown_rank=True),
+    _conv("size-unknown", fed=True, dynamic=True, refusal="unknown-dim"),
     _conv("no-rows", _n(2, 0, 8, 6), refusal="engine-rejected"),
     _conv("no-filters", k=_n(3, 3, 6, 0), refusal="engine-rejected"),
     _conv("int", _X.astype("int32"), _K.astype("int32"), refusal="dtype"),
@@ -110,6 +113,8 @@ CASES: list[OpCase] = [
     _wide("skips", _X3, K(_n(3, 1, 2, 2, 3)), strides=[1, 4, 2, 2, 1], dynamic=((None, None, None, None, 2),)),
     _wide("no-batch", _n(0, 4, 5, 6, 2), K(_K3), dynamic=((None, None, None, None, 2),)),
     _wide("double", _X3.astype("float64"), K(_K3.astype("float64")), refusal="dtype"),
+    _wide("channels-unknown", _X3, K(_K3), dynamic=True),
+    _wide("size-unknown", _X3, _K3, dynamic=True, refusal="unknown-dim"),
     _wide("no-rows", _n(1, 0, 5, 6, 2), K(_K3), refusal="engine-rejected"),
     OpCase("line", "Conv2D", _line, [_n(2, 7, 6)], **_TIGHT),
 ]
