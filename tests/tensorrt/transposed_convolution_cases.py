@@ -21,6 +21,8 @@ def _n(*shape: int, dtype: Any = "float32") -> Any:
 
 
 _K, _X = _n(3, 3, 4, 5), _n(2, 4, 3, 5)
+_KG, _RAW = _n(3, 3, 2, 6), tf.raw_ops.Conv2DBackpropInput
+_STEPS: dict[str, Any] = {"strides": [1, 2, 2, 1], "padding": "SAME"}
 _K3, _X3 = _n(2, 3, 3, 4, 5), _n(1, 3, 3, 4, 5)
 
 
@@ -30,6 +32,18 @@ def _back(id: str, size: Any, k: Any, x: Any, s: int = 2, padding: str = "SAME",
     op = "Conv2DBackpropInput" if x.ndim == 4 else "Conv3DBackpropInputV2"
     strides = [1, *[s] * (x.ndim - 2), 1]
     return raw(op, size, k, x, id=id, case=fields, strides=strides, padding=padding, **more)
+
+
+def _grouped(x: Any) -> Any:
+    parts = zip(tf.split(_KG, 2, -1), tf.split(x, 2, -1), strict=True)
+    return tf.concat([_RAW(input_sizes=[2, 8, 6, 2], filter=k, out_backprop=v, **_STEPS) for k, v in parts], -1)
+
+
+def _inflated(x: Any) -> Any:
+    """Put the zeros between the elements of a kernel that a dilation stands for."""
+    kernel = np.zeros((5, 7, 4, 5), "float32")
+    kernel[::2, ::3] = _K
+    return _RAW(input_sizes=[2, 4, 3, 4], filter=kernel, out_backprop=x, strides=[1] * 4, padding="SAME")
 
 
 CASES: list[OpCase] = [
@@ -46,6 +60,8 @@ CASES: list[OpCase] = [
     ),
     _back("one", K([1, 1, 1, 1]), K(_n(1, 1, 1, 1)), _n(1, 1, 1, 1), 1),
     _back("no-batch", K([0, 6, 5, 7, 4]), K(_K3), _n(0, 3, 3, 4, 5)),
+    _back("groups", K([2, 8, 6, 4]), K(_KG), _n(2, 4, 3, 6), truth=_grouped),
+    _back("dilated", K([2, 4, 3, 4]), K(_K), _X, 1, dilations=[1, 2, 3, 1], truth=_inflated),
     _back("kernel-unknown", K([2, 8, 6, 4]), _K, _X, dynamic=True, refusal="unknown-dim"),
     _back("dilated", K([2, 8, 6, 4]), K(_K), _X, dilations=[1, 2, 2, 1], refusal="attribute"),
     _back("no-rows", K([2, 0, 6, 4]), K(_K), _n(2, 0, 3, 5), refusal="engine-rejected"),
