@@ -96,7 +96,10 @@ class BuildEngines:
                 self._give_up(graph, members, culprit, ctx)
                 continue
             self._refuse(graph, name, culprit, ctx)
-            rest = [n for n in members if n != name]
+            others = {n: reason for n, reason in culprit.others.items() if n in members and n != name}
+            for other, reason in others.items():
+                self._refuse(graph, other, BuildError(reason, other, culprit.code), ctx)
+            rest = [n for n in members if n != name and n not in others]
             waiting.extend(self._form(graph, cluster, rest))
         return built
 

@@ -80,12 +80,22 @@ class BuildContext:
 
 
 class BuildError(Exception):
-    """A cluster that cannot be built. `node` is the culprit where the builder knows it, else None."""
+    """A cluster that cannot be built. `node` is the culprit where the builder knows it, else None.
 
-    def __init__(self, message: str, node: str | None = None, code: str = "build-failed") -> None:
+    `others` are further culprits with the reason of each, where the builder found several at once.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        node: str | None = None,
+        code: str = "build-failed",
+        others: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.node = node
         self.code = code
+        self.others: Mapping[str, str] = others or {}
 
 
 class OptionError(ValueError):
