@@ -76,7 +76,7 @@ def weighted(
         elif dtype == "bfloat16":  # weights of this type cannot be read back from the network, constants can
             inputs[slot + 1] = ctx.const(operand, dtype)
         else:
-            weights[slot] = ctx.weights(operand.astype(dtype))
+            weights[slot] = ctx.weights(operand.astype(dtype, copy=False))
     return ctx.add(kind, value, maps, tuple(kernel.shape)[2:], *weights, inputs=inputs, **settings)
 
 
