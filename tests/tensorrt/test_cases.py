@@ -10,6 +10,7 @@ import pytest
 from tests.cases.case import OpCase, graph_of
 from tests.tensorrt import (
     activation_cases,
+    control_flow_cases,
     convolution_cases,
     cumulative_cases,
     detection_cases,
@@ -37,6 +38,7 @@ CASES: list[OpCase] = [
     *activation_cases.CASES,
     *convolution_cases.CASES,
     *cumulative_cases.CASES,
+    *control_flow_cases.CASES,
     *detection_cases.CASES,
     *einsum_cases.CASES,
     *fused_cases.CASES,
