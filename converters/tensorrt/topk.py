@@ -42,9 +42,8 @@ def topk(ctx: TensorRtContext, view: NodeView) -> None:
     k = view.const(1)
     computed = {} if k is not None else {1: reshape(ctx, ctx.cast(ctx.get(view, 1), "int32"), ())}
     most = ctx.trt.TopKOperation.MAX
-    indices = ctx.type(view.outputs[1].dtype)
-    results = ctx.add("topk", x, most, 1 if k is None else int(k), 1 << axis, indices, inputs=computed, outputs=2)
-    for port, result in enumerate(results):
+    values, indices = ctx.add("topk", x, most, 1 if k is None else int(k), 1 << axis, inputs=computed, outputs=2)
+    for port, result in enumerate((values, ctx.cast(indices, view.outputs[1].dtype))):
         ctx.set(view, port, squeeze(ctx, result, new), perm)
 
 

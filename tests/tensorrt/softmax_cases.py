@@ -33,4 +33,20 @@ def _of(op: str) -> list[OpCase]:
     ]
 
 
-CASES = [*_of("Softmax"), *_of("LogSoftmax")]
+def _log_sum_exp() -> list[OpCase]:
+    forms = {"last": {"axis": -1}, "all": {}, "keep": {"axis": [0, 1], "keepdims": True}}
+    return [
+        OpCase(
+            f"log-sum-exp-{len(x)}-{name}-{dynamic}",
+            "Log",
+            lambda x, f=form: tf.reduce_logsumexp(x, **f),
+            [x],
+            dynamic=dynamic,
+        )
+        for x in (_X, _FAR)
+        for name, form in forms.items()
+        for dynamic in (False, True)
+    ]
+
+
+CASES = [*_of("Softmax"), *_of("LogSoftmax"), *_log_sum_exp()]
