@@ -72,8 +72,17 @@ def _interpret(trt: Any, case: Case, model: Any, network: Any, inputs: dict[str,
         results = Interpreter(plain).run(_feed(plain, inputs))
     except Exception as error:  # whatever goes wrong is the result
         return "differs", f"{type(error).__name__}: {error}"
+    for tensor in plain.outputs:
+        shape, got = tensor.shape, results[tensor.name].shape
+        if shape is not None and not fits(got, shape):
+            return "differs", f"the interpreter's shape {got} is not TensorRT's own, {shape}"
     names = [output.name for output in case.model.graph.output]
     return compare([results[name] for name in names], case.expected, case.rtol, case.atol)
+
+
+def fits(shape: tuple[int, ...], declared: tuple[int, ...]) -> bool:
+    """Tell whether a shape is as declared, with -1 for anything."""
+    return len(shape) == len(declared) and all(d in (-1, n) for n, d in zip(shape, declared, strict=True))
 
 
 def _feed(network: Network, inputs: dict[str, Array]) -> dict[str, Array]:

@@ -97,7 +97,7 @@ def test_loops_in_loops() -> None:
         total.set_input(1, end)
         return outer.add_loop_output(total.get_output(0), net.trt.LoopOutput.LAST_VALUE).get_output(0)
 
-    x, y = np.float32([1, 2, 3]), np.float32([4, 5, 6, 7])
+    x, y = np.array([1, 2, 3], "f"), np.array([4, 5, 6, 7], "f")
     assert run(make, x=x, y=y) == x.sum() * y.sum()
 
 
@@ -136,4 +136,4 @@ def test_a_conditional_in_a_loop_follows_each_iteration() -> None:
         output.set_input(1, net.const(3, np.int32))
         return output.get_output(0)
 
-    np.testing.assert_array_equal(run(make, build=False, x=np.float32([-1, 2, -3])), [1, 2, 3])
+    np.testing.assert_array_equal(run(make, build=False, x=np.array([-1, 2, -3], "f")), [1, 2, 3])

@@ -62,7 +62,7 @@ def test_a_deep_network_needs_no_recursion() -> None:
     for _ in range(3000):
         x = net.network.add_unary(x, net.trt.UnaryOperation.NEG).get_output(0)
     net.output(x)
-    np.testing.assert_array_equal(Interpreter(net.read()).run({"x": np.float32([1, 2])})["out"], [1, 2])
+    np.testing.assert_array_equal(Interpreter(net.read()).run({"x": np.array([1, 2], "f")})["out"], [1, 2])
 
 
 def test_what_no_output_needs_does_not_run() -> None:
@@ -70,7 +70,7 @@ def test_what_no_output_needs_does_not_run() -> None:
     x = net.input("x", (2,))
     net.network.add_shuffle(x).reshape_dims = (3,)  # would fail
     net.output(net.network.add_identity(x).get_output(0))
-    assert Interpreter(net.read()).run({"x": np.float32([1, 2])})["out"].shape == (2,)
+    assert Interpreter(net.read()).run({"x": np.array([1, 2], "f")})["out"].shape == (2,)
 
 
 def test_assertions_are_checked() -> None:
@@ -139,6 +139,6 @@ def test_layers_may_come_in_any_order() -> None:
     network = _convolved().read()
     x = R.normal(size=(1, 3, 4, 4)).astype("f")
     turned = Network(network.inputs, network.outputs, tuple(reversed(network.layers)))
-    results = [Interpreter(n).run({"x": x})["out"] for n in (network, turned)]
-    np.testing.assert_array_equal(*results)
+    one, other = (Interpreter(n).run({"x": x})["out"] for n in (network, turned))
+    np.testing.assert_array_equal(one, other)
     assert all(isinstance(layer, Layer) for layer in turned.layers)

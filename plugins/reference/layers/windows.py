@@ -61,8 +61,9 @@ def backward_axes(layer: Layer, kernel: Sequence[int], dilation: Sequence[int], 
         stride = layer.attrs["stride_nd"][i]
         full = (length - 1) * stride + (kernel[i] - 1) * dilation[i] + 1
         if mode.startswith("SAME"):
-            total = full - length * stride
-            before = max(total, 0) // 2 if mode == "SAME_UPPER" else -(-max(total, 0) // 2)
+            # TensorRT only ever cuts: strides wider than the window leave the output shorter than stride * length.
+            total = max(full - length * stride, 0)
+            before = total // 2 if mode == "SAME_UPPER" else total - total // 2
             after = total - before
         else:
             before, after = layer.attrs["pre_padding"][i], layer.attrs["post_padding"][i]
