@@ -5,13 +5,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test zoo lint format wheel clean environment
+.PHONY: help demo test zoo conformance lint format wheel clean environment
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    graft an engine into a trained model, run it on real input, compare (about two minutes)"
 	@echo "make test    all tests"
 	@echo "make zoo     22 trained models: optimize, run, compare, time; writes docs/zoo.md (half an hour, needs npm)"
+	@echo "make conformance  ONNX's node tests as TensorRT networks through the engine reference; writes docs/conformance.md"
 	@echo "make lint    ruff and mypy"
 	@echo "make format  format the code"
 	@echo "make wheel   build sdist and wheel into dist/"
@@ -26,6 +27,9 @@ test: $(VENV)/.installed
 
 zoo: $(VENV)/.zoo-installed
 	$(BIN)/python -m benchmarks.zoo run --peers --markdown docs/zoo.md
+
+conformance: $(VENV)/.tensorrt-installed
+	$(BIN)/python -m benchmarks.conformance --markdown docs/conformance.md
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check
@@ -67,4 +71,9 @@ $(VENV)/.installed: pyproject.toml
 
 $(VENV)/.zoo-installed: $(VENV)/.installed benchmarks/zoo/requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/zoo/requirements.txt
+	@touch $@
+
+# TensorRT-RTX builds without a GPU.
+$(VENV)/.tensorrt-installed: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[tensorrt-rtx]'
 	@touch $@
