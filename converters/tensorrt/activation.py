@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfgraft.converters.tensorrt.context import FLOATS, TensorRtContext
+from tfgraft.converters.tensorrt.context import FLOATS, INTS, TensorRtContext
 from tfgraft.converters.tensorrt.emit import activation, binary, like
 from tfgraft.converters.tensorrt.layout import elementwise
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import Converter, OpSpec, converter
 
-_FLOAT = OpSpec(dtypes=FLOATS)
+_FLOAT = OpSpec(dtypes=FLOATS, known_ranks=(0,))
 
 _SAME: tuple[tuple[str, str, float | None, float | None], ...] = (
     ("Elu", "ELU", 1.0, None),
@@ -32,10 +32,12 @@ def _same(op: str, kind: str, alpha: float | None, beta: float | None) -> tuple[
     return convert
 
 
-@converter("Relu", engine="tensorrt", spec=OpSpec(dtypes=FLOATS | {"int32"}))
+@converter("Relu", engine="tensorrt", spec=OpSpec(dtypes=FLOATS | INTS, known_ranks=(0,)))
 @elementwise
 def relu(ctx: TensorRtContext, view: NodeView, inputs: list[Any]) -> Any:
-    """TF Relu -> activation RELU, the one activation that takes int32."""
+    """TF Relu -> activation RELU, the one activation that takes int32; MAX for int64."""
+    if view.dtype() == "int64":
+        return binary(ctx, "MAX", inputs[0], like(ctx, inputs[0], 0))
     return activation(ctx, "RELU", inputs[0])
 
 
@@ -49,11 +51,8 @@ def relu6(ctx: TensorRtContext, view: NodeView, inputs: list[Any]) -> Any:
 @converter("LeakyRelu", engine="tensorrt", spec=_FLOAT)
 @elementwise
 def leaky_relu(ctx: TensorRtContext, view: NodeView, inputs: list[Any]) -> Any:
-    """TF LeakyRelu -> activation LEAKY_RELU; max(x, alpha x) where alpha is above one, as TensorFlow computes it."""
-    alpha = float(view.attr("alpha", 0.2))
-    if alpha > 1:
-        return binary(ctx, "MAX", inputs[0], binary(ctx, "PROD", inputs[0], like(ctx, inputs[0], alpha)))
-    return activation(ctx, "LEAKY_RELU", inputs[0], alpha)
+    """TF LeakyRelu -> activation LEAKY_RELU."""
+    return activation(ctx, "LEAKY_RELU", inputs[0], float(view.attr("alpha", 0.2)))
 
 
 CONVERTERS = (*(_same(*row) for row in _SAME), relu, relu6, leaky_relu)

@@ -76,13 +76,13 @@ def add_n(ctx: TensorRtContext, view: NodeView, inputs: list[Any]) -> Any:
 @converter("ClipByValue", engine="tensorrt", spec=OpSpec(dtypes=NUMERIC | SMALL, known_ranks=(0, 1, 2)))
 @elementwise
 def clip_by_value(ctx: TensorRtContext, view: NodeView, inputs: list[Any]) -> Any:
-    """TF ClipByValue -> activation CLIP of floats between constant scalars, else MIN(MAX(x, low), high)."""
+    """TF ClipByValue -> activation CLIP of floats between constant scalars, else MAX(MIN(x, high), low)."""
     x, low, high = inputs
     bounds = [view.const(i) for i in (1, 2)]
     known = [float(b) for b in bounds if b is not None and b.ndim == 0]
-    if view.dtype() in FLOATS and len(known) == 2 and np.all(np.isfinite(known)) and known[0] <= known[1]:
+    if view.dtype() in FLOATS and len(known) == 2 and np.all(np.isfinite(known)):
         return activation(ctx, "CLIP", x, *known)
-    return binary(ctx, "MIN", binary(ctx, "MAX", x, low), high)
+    return binary(ctx, "MAX", binary(ctx, "MIN", x, high), low)
 
 
 def zero_guard(ctx: TensorRtContext, deciding: Any, otherwise: Any) -> Any:
@@ -140,8 +140,8 @@ def atan2(ctx: TensorRtContext, view: NodeView, inputs: list[Any]) -> Any:
     signs = binary(ctx, "PROD", unary(ctx, "SIGN", y), unary(ctx, "SIGN", x))
     angle = unary(ctx, "ATAN", select(ctx, both_infinite, signs, binary(ctx, "DIV", y, x)))
     angle = select(ctx, left, binary(ctx, "SUM", angle, signed(np.pi)), angle)
-    angle = select(ctx, binary(ctx, "EQUAL", x, zero), signed(np.pi / 2), angle)
-    return select(ctx, binary(ctx, "EQUAL", y, zero), select(ctx, left, signed(np.pi), signed(0.0)), angle)
+    origin = binary(ctx, "AND", binary(ctx, "EQUAL", x, zero), binary(ctx, "EQUAL", y, zero))
+    return select(ctx, origin, select(ctx, left, signed(np.pi), signed(0.0)), angle)
 
 
 @converter("BiasAdd", "BiasAddV1", engine="tensorrt", spec=OpSpec(dtypes=NUMERIC, known_ranks=(0,), ranks={1: (1,)}))

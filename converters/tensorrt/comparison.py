@@ -76,7 +76,7 @@ def equal(ctx: TensorRtContext, view: NodeView, inputs: list[Any]) -> Any:
 @converter(
     "ApproximateEqual",
     engine="tensorrt",
-    spec=OpSpec(dtypes=NUMERIC, output_dtypes={0: BOOL}, known_ranks=(0, 1)),
+    spec=OpSpec(dtypes=frozenset({"float32"}), output_dtypes={0: BOOL}, known_ranks=(0, 1)),
 )
 @elementwise
 def approximate_equal(ctx: TensorRtContext, view: NodeView, inputs: list[Any]) -> Any:

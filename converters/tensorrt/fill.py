@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfgraft.converters.tensorrt.context import FLOATS, INTS, PLAIN, TensorRtContext
-from tfgraft.converters.tensorrt.dims import Dim, dims_of, elements, floor_div, minus
+from tfgraft.converters.tensorrt.dims import Dim, dims_of, elements, floor_div, larger, minus
 from tfgraft.converters.tensorrt.emit import binary, cut, reshape, unary
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter
@@ -73,19 +73,19 @@ def range_(ctx: TensorRtContext, view: NodeView) -> None:
     ctx.set(view, 0, _ramp(ctx, count, start, delta, dtype))
 
 
-@converter("LinSpace", engine="tensorrt", spec=OpSpec(dtypes=FLOATS, input_dtypes={2: INTS}))
+@converter("LinSpace", engine="tensorrt", spec=OpSpec(dtypes=frozenset({"float32"}), input_dtypes={2: INTS}))
 def linspace(ctx: TensorRtContext, view: NodeView) -> None:
-    """TF LinSpace -> a constant, or fill LINSPACE from start by (stop - start) / (num - 1), in float32."""
-    start, stop, num = (view.const(i) for i in range(3))
-    dtype = view.dtype()
-    if start is not None and stop is not None and num is not None:
-        ctx.set(view, 0, ctx.const(np.linspace(float(start), float(stop), int(num)).astype(dtype)))
+    """TF LinSpace -> a constant, or fill LINSPACE from start by (stop - start) / (num - 1)."""
+    known = [view.const(i) for i in range(3)]
+    if all(value is not None for value in known):
+        start, stop, num = (np.asarray(value).item() for value in known)
+        ctx.set(view, 0, ctx.const(np.linspace(start, stop, num, dtype=np.float32)))
         return
-    first, last = (reshape(ctx, ctx.cast(ctx.get(view, i), "float32"), (1,)) for i in (0, 1))
-    count = ctx.cast(reshape(ctx, ctx.get(view, 2), (1,)), "int64")
-    gaps = binary(ctx, "MAX", minus(ctx, count, 1), ctx.const(np.ones(1, np.int64)))
+    first, last, number = (reshape(ctx, ctx.get(view, i), (1,)) for i in range(3))
+    count = ctx.cast(number, "int64")
+    gaps = larger(ctx, minus(ctx, count, 1), 1)
     step = binary(ctx, "DIV", binary(ctx, "SUB", last, first), ctx.cast(gaps, "float32"))
-    ctx.set(view, 0, ctx.cast(_ramp(ctx, count, first, step, "float32"), dtype))
+    ctx.set(view, 0, _ramp(ctx, count, first, step, "float32"))
 
 
 def _ramp(ctx: TensorRtContext, count: Dim, start: Any, step: Any, dtype: str) -> Any:

@@ -23,9 +23,10 @@ CASES: list[OpCase] = [
             raw(op, np.ones((1, 1, 1, 1, 1), np.float32)),
             *both(op, call(op)),
             raw(op, _X.astype(np.float64), case=refused("dtype")),
+            raw(op, _X, case=refused("unknown-rank", unknown_rank=True)),
         )
     ),
-    raw("Relu", np.array([-2, 3], np.int32)),
+    *(raw("Relu", np.array([-2, 3], t), case=DYNAMIC) for t in (np.int32, np.int64)),
     raw("LeakyRelu", _X, alpha=1.5),
     raw("LeakyRelu", _X, alpha=-0.5),
     raw("LeakyRelu", _X, alpha=0.0),
