@@ -6,16 +6,18 @@ import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tfgraft.graph.graph import Graph
-from tfgraft.graph.ref import TensorRef
-from tfgraft.graph.view import TensorInfo
-from tfgraft.registry.registry import Registry
 from tfgraft.registry.support import Support
+
+if TYPE_CHECKING:  # what a builder makes can be handled without TensorFlow, which graphs need
+    from tfgraft.graph.graph import Graph
+    from tfgraft.graph.ref import TensorRef
+    from tfgraft.graph.view import TensorInfo
+    from tfgraft.registry.registry import Registry
 
 Array = NDArray[Any]
 

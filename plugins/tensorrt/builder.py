@@ -19,10 +19,11 @@ from tfgraft.plugins.protocol import (
 from tfgraft.plugins.tensorrt.flavour import available, find_flavour
 from tfgraft.plugins.tensorrt.isolate import make_plan_isolated
 from tfgraft.plugins.tensorrt.log import process_logger
+from tfgraft.plugins.tensorrt.onnx_model import OnnxSource
 from tfgraft.plugins.tensorrt.options import TensorRtOptions
 from tfgraft.plugins.tensorrt.plan import Source, make_plan
-from tfgraft.plugins.tensorrt.profiles import profiles_of
-from tfgraft.plugins.tensorrt.sources import SETS, NativeSource, OnnxSource, onnx_source
+from tfgraft.plugins.tensorrt.shapes import profiles_of
+from tfgraft.plugins.tensorrt.sources import SETS, NativeSource, onnx_source
 from tfgraft.registry.support import Support
 
 
