@@ -18,24 +18,10 @@ CONV3D = OpSpec(dtypes=CONV_TYPES, ranks={0: (5,), 1: (5,)})
 
 
 def check_kernel(view: NodeView) -> Support:
-    """Refuse an unknown kernel size, as padding and groups depend on it; code unknown-dim."""
+    """Refuse an unknown kernel size, on which padding and groups depend; code unknown-dim."""
     if any(d < 0 for d in view.shape(1) or ()):
         return Unsupported(
             "unknown-dim", f"{view.op} needs the kernel's shape, and it is not known.", "input 1", "Give input_shapes."
-        )
-    return SUPPORTED
-
-
-def check_conv(view: NodeView) -> Support:
-    """Refuse what `check_kernel` does, and unknown input channels: the number of groups follows from them."""
-    if isinstance(refusal := check_kernel(view), Unsupported):
-        return refusal
-    if channels(view) < 0:
-        return Unsupported(
-            "unknown-dim",
-            f"{view.op} needs the number of input channels, and it is not known.",
-            "input 0",
-            "Give input_shapes.",
         )
     return SUPPORTED
 
@@ -52,7 +38,10 @@ def emit_conv(ctx: OnnxContext, view: NodeView, bias: list[str] | None = None) -
     kernel = view.shape(1) or ()
     form = Format.of(view, rank)
     weight = ctx.get(view, 1, (rank - 1, rank - 2, *range(rank - 2)))
-    return _conv(ctx, view, form, weight, channels(view) // kernel[-2], bias)
+    # Where the channels are not known there is one group: of more, ONNX Runtime refuses the input, and TensorFlow runs
+    # the segment.
+    groups = max(channels(view) // kernel[-2], 1)
+    return _conv(ctx, view, form, weight, groups, bias)
 
 
 def emit_depthwise(ctx: OnnxContext, view: NodeView, bias: list[str] | None = None) -> tuple[str, Perm | None]:
@@ -93,7 +82,7 @@ def _conv(
     return result, form.perm
 
 
-@converter("Conv2D", engine="onnx", spec=CONV2D, check=check_conv)
+@converter("Conv2D", engine="onnx", spec=CONV2D, check=check_kernel)
 def conv2d(ctx: OnnxContext, view: NodeView) -> None:
     """TF Conv2D (kernel HWIO) -> Conv (kernel OIHW)."""
     if folds(view):
@@ -102,7 +91,7 @@ def conv2d(ctx: OnnxContext, view: NodeView) -> None:
         ctx.set(view, 0, *emit_conv(ctx, view))
 
 
-@converter("Conv3D", engine="onnx", spec=CONV3D, check=check_conv)
+@converter("Conv3D", engine="onnx", spec=CONV3D, check=check_kernel)
 def conv3d(ctx: OnnxContext, view: NodeView) -> None:
     """TF Conv3D (kernel DHWIO) -> Conv (kernel OIDHW)."""
     ctx.set(view, 0, *emit_conv(ctx, view))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tfgraft.converters.onnx.activation import FUSED, activation
 from tfgraft.converters.onnx.context import OnnxContext
-from tfgraft.converters.onnx.convolution import CONV2D, check_conv, check_kernel, emit_conv, emit_depthwise
+from tfgraft.converters.onnx.convolution import CONV2D, check_kernel, emit_conv, emit_depthwise
 from tfgraft.converters.onnx.normalization import batch_norm, check_batch_norm
 from tfgraft.converters.windows import Format
 from tfgraft.graph.view import NodeView
@@ -26,7 +26,7 @@ def _check_fused(view: NodeView, first: tuple[str, ...]) -> Support:
 
 def _check_conv(view: NodeView) -> Support:
     refusal = _check_fused(view, ("BiasAdd", "FusedBatchNorm"))
-    return refusal if isinstance(refusal, Unsupported) else check_conv(view)
+    return refusal if isinstance(refusal, Unsupported) else check_kernel(view)
 
 
 def _check_depthwise(view: NodeView) -> Support:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tfgraft.converters.onnx.context import OnnxContext
-from tfgraft.converters.resize_tables import Axis
 from tfgraft.converters.orders import NCHW, Perm
+from tfgraft.converters.resize_tables import Axis
 from tfgraft.graph.dtypes import INTS
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter

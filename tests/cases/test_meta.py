@@ -16,7 +16,6 @@ REFUSED = {(case.op, case.refusal) for case in CASES if case.refusal is not None
 
 WITHOUT_A_CASE = {
     ("CropAndResize", "attribute"): "its method is one of the two that TensorFlow has",
-    ("DepthwiseConv2dNative", "check"): "its check is part of Conv2D's, and refused there",
 }
 """Restrictions that no case can or need show, and why."""
 

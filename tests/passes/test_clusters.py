@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import tfgraft.runtime
 from tests.passes.graft import Result, X, build, calls, chain, check, graft, native, run, v1, x
 from tfgraft.graph.graphdef import from_graph_def
 from tfgraft.passes.base import PassContext
@@ -295,3 +296,21 @@ def test_without_candidates_nothing_happens() -> None:
     ctx = PassContext(Registry())
     assert FormClusters().run(graph, ctx).summary == "0 clusters, 0 nodes"
     assert ctx.results["clusters"] == []
+
+
+def test_a_convolution_of_unknown_channels_falls_back_for_groups() -> None:
+    kernel = np.random.default_rng(0).standard_normal((3, 3, 2, 4), np.float32)
+
+    def model() -> None:
+        image = v1.placeholder(tf.float32, [None, None, None, None], "x")
+        tf.nn.relu(tf.nn.conv2d(image, kernel, 1, "SAME"), name="out")
+
+    graph_def = build(model)
+    result = graft(graph_def, ["out:0"])
+    assert len(result.engines) == 1
+    check(graph_def, result, ["out:0"], {"x:0": np.ones((1, 5, 6, 2), np.float32)})
+    grouped = {"x:0": np.random.default_rng(1).standard_normal((1, 5, 6, 4), np.float32)}
+    np.testing.assert_allclose(
+        run(result.graph_def, ["out:0"], grouped)[0], run(graph_def, ["out:0"], grouped)[0], rtol=1e-5, atol=1e-5
+    )
+    assert tfgraft.runtime.counters().fallbacks == 1
