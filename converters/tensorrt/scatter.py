@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -54,14 +55,19 @@ def tensor_scatter_update(ctx: TensorRtContext, view: NodeView) -> None:
     ctx.set(view, 0, _put(ctx, *(ctx.get(view, i) for i in range(3))))
 
 
+def _tuples(view: NodeView, i: int) -> int:
+    """Return how many index tuples input `i` has, -1 if it is not known."""
+    counts = (view.shape(i) or (-1, 0))[:-1]
+    return prod(counts) if all(d >= 0 for d in counts) else -1
+
+
 def _check_meeting(indices: int) -> Any:
     """Return a check that indices that may meet are few enough to be compared with each other."""
     depth = check_depth(indices)
 
     def check(view: NodeView) -> Support:
-        shape = view.shape(indices) or ()
         known = view.const(indices)
-        many = int(np.prod([max(d, 0) for d in shape[:-1]])) > _MOST
+        many = _tuples(view, indices) > _MOST
         if many and (known is None or _rounds(known).max(initial=0) >= _UNROLLED):
             return Unsupported(
                 "inefficient",
@@ -119,6 +125,9 @@ def _combine(
     depth = depth_of(view, i)
     rest = dims[depth:]
     known = view.const(i)
+    if known is None and _tuples(view, i) in (0, 1):
+        indices = ctx.get(view, i)
+        return _put(ctx, data, indices, binary(ctx, operation, _take(ctx, data, indices), updates))
     if known is None or (rounds := _rounds(known)).max(initial=0) >= _UNROLLED:
         return _in_a_loop(ctx, operation, data, dims, ctx.get(view, i), updates, depth)
     tuples = known.reshape(-1, depth)

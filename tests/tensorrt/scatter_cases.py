@@ -82,7 +82,7 @@ def _scatter_nds() -> list[OpCase]:
 
 
 CASES: list[OpCase] = [
-    *(c for c in taken(SHARED, ("ScatterNd", "TensorScatterUpdate", *_REDUCING), ALL) if not c.dynamic),
+    *(c for c in taken(SHARED, ("ScatterNd", "TensorScatterUpdate", "TensorScatterAdd"), ALL) if not c.dynamic),
     *_tensor_scatters(),
     *_scatter_nds(),
 ]
