@@ -17,7 +17,7 @@ from tfgraft.runtime import capi
 from tfgraft.runtime.call import Call, ContractError
 from tfgraft.runtime.capi import CApiError, Construction, function_library
 from tfgraft.runtime.cuda import Cuda
-from tfgraft.runtime.device_call import DeviceCall
+from tfgraft.runtime.device_call import DeviceCall, DeviceMemory
 from tfgraft.runtime.engines import describe
 from tfgraft.runtime.hot import HotCall, c_compute, hot_module
 from tfgraft.runtime.node import EXCHANGED, OP_NAME, read_metadata
@@ -209,12 +209,15 @@ def keep_thread_state(thread: threading.local) -> None:
     thread.kept = True
 
 
-def callbacks(process: Process, device: Device) -> tuple[Any, Any, Any]:
-    """Return the create, compute and delete callbacks of the kernel for a kind of device. No exception leaves them."""
+def callbacks(process: Process, device: Device, memory: DeviceMemory | None = None) -> tuple[Any, Any, Any]:
+    """Return the create, compute and delete callbacks of the kernel for a kind of device. No exception leaves them.
+
+    `memory` is that of devices other than the CPU; CUDA's if it is not given.
+    """
     api, kernels, thread = process.api, process.kernels, threading.local()
     on_cpu = device.kind == "CPU"
     hot = hot_module() if on_cpu else None
-    calls: Callable[..., Call] = Call if on_cpu else functools.partial(DeviceCall, memory=Cuda())
+    calls: Callable[..., Call] = Call if on_cpu else functools.partial(DeviceCall, memory=memory or Cuda())
     if hot is not None:
         calls = functools.partial(HotCall, hot)
 
