@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,10 @@ def _ints() -> list[OpCase]:
     return cases + [raw(op, big, np.array([3, 3]), id="big") for op in _INTS]
 
 
+def _by_vector(op: str, x: Any) -> Any:
+    return getattr(tf.raw_ops, op)(x=x * 4.0, y=[0.3, -0.7, 1.0, 2.0])
+
+
 def _floats() -> list[OpCase]:
     cases: list[OpCase] = []
     for op in _FLOATS:
@@ -45,7 +50,7 @@ def _floats() -> list[OpCase]:
             raw(op, _X.astype("d"), _Y.astype("d"), case=refused("dtype")),
             raw(op, np.ones(2, "f"), np.ones(2, "f"), case=_UNKNOWN),
         ]
-        cases += both(op, lambda x, op=op: getattr(tf.raw_ops, op)(x=x * 4.0, y=[0.3, -0.7, 1.0, 2.0]), "vector")
+        cases += both(op, functools.partial(_by_vector, op), "vector")
     return cases
 
 
