@@ -1,12 +1,15 @@
-"""Options of the engine `reference`."""
+"""Options of the engine `reference`: those of `tensorrt`, and whether TensorRT has to build the network too."""
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
-from tfgraft.plugins.tensorrt.flavour import FLAVOURS
+from tfgraft.plugins.tensorrt.options import TensorRtOptions
+
+_CHECKED_FOR = ("8.9",)
 
 
 @dataclass(frozen=True)
@@ -14,13 +17,13 @@ class ReferenceOptions:
     """How engines are made.
 
     Args:
-        check_build: whether TensorRT also has to build each network, where it can without a GPU (TensorRT-RTX).
-        flavour: the module that makes the network, "tensorrt" or "tensorrt_rtx"; default TensorRT-RTX if it is
-            installed.
+        check_build: whether TensorRT also builds each network and may refuse it, as for the engine `tensorrt`.
+        tensorrt: the options of the engine `tensorrt`, with TensorRT-RTX as the flavour where it is installed, for it
+            builds without a GPU, and then for one kind of GPU alone.
     """
 
-    check_build: bool = True
-    flavour: str | None = None
+    check_build: bool
+    tensorrt: Mapping[str, Any]
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> ReferenceOptions:
@@ -29,17 +32,16 @@ class ReferenceOptions:
         Raises:
             ValueError: an option is unknown or has a value that it cannot have.
         """
-        known = [f.name for f in fields(cls)]
-        for name in options:
-            if name not in known:
-                raise ValueError(f"engine reference has no option {name!r}; it has {', '.join(known)}")
-        made = cls(**options)
-        if not isinstance(made.check_build, bool):
-            raise ValueError(f"option check_build is True or False, not {made.check_build!r}")
-        if made.flavour not in (None, *FLAVOURS):
-            raise ValueError(f"option flavour is one of {', '.join(FLAVOURS)}, not {made.flavour!r}")
-        return made
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the options as plain data."""
-        return asdict(self)
+        check = options.get("check_build", True)
+        if not isinstance(check, bool):
+            raise ValueError(f"option check_build is True or False, not {check!r}")
+        rest = {name: value for name, value in options.items() if name != "check_build"}
+        if rest.get("flavour") is None and importlib.util.find_spec("tensorrt_rtx") is not None:
+            rest["flavour"] = "tensorrt_rtx"
+        if rest.get("flavour") == "tensorrt_rtx":
+            rest.setdefault("compute_capabilities", _CHECKED_FOR)
+        try:
+            TensorRtOptions.of(rest)
+        except ValueError as error:
+            raise ValueError(str(error).replace("engine tensorrt has", "engine reference has")) from error
+        return cls(check, rest)

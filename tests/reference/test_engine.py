@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.passes.graft import build, check, graft, x
+import tfgraft.runtime
+from tests.passes.graft import build, check, graft, run, x
 from tfgraft.converters.decompositions.families import DECOMPOSITIONS
+from tfgraft.converters.onnx.families import CONVERTERS as ONNX_CONVERTERS
 from tfgraft.converters.tensorrt.families import CONVERTERS
 from tfgraft.plugins.reference.options import ReferenceOptions
 from tfgraft.plugins.reference.plugin import plugin
@@ -70,13 +72,28 @@ def test_elementwise(registry: Registry) -> None:
     _check(_elementwise, [(3, 4), (0, 4)], registry, (None, 4))
 
 
+def test_the_route_through_onnx(registry: Registry) -> None:
+    """The same model through NVIDIA's parser: TensorFlow's numbers again, from a network that is none of ours."""
+    registry = registry.copy()
+    add_plugin(registry, Plugin("onnx", converters=ONNX_CONVERTERS))
+    graph_def = build(lambda: tf.identity(_network(x(2, 8, 8, 4)), name="out"))
+    grafted = tfgraft.optimize(graph_def, outputs=["out:0"], engine="reference", registry=registry, route="onnx")
+    assert len(grafted.report.clusters) == 1
+    feeds = {"x:0": R.normal(size=(2, 8, 8, 4)).astype("f")}
+    tfgraft.runtime.reset_counters()
+    (result,), (expected,) = run(grafted.graph_def, ["out:0"], feeds), run(graph_def, ["out:0"], feeds)
+    np.testing.assert_allclose(result, expected, 1e-5, 1e-6)
+    assert (tfgraft.runtime.counters().calls, tfgraft.runtime.counters().fallbacks) == (1, 0)
+
+
 def test_options() -> None:
-    assert ReferenceOptions.of({"check_build": False}).to_dict() == {"check_build": False, "flavour": None}
-    with pytest.raises(ValueError, match="no option 'checks'"):
+    made = ReferenceOptions.of({"check_build": False, "unknown": (1, 2, 3), "flavour": "tensorrt"})
+    assert made == ReferenceOptions(False, {"unknown": (1, 2, 3), "flavour": "tensorrt"})
+    with pytest.raises(ValueError, match="engine reference has no option 'checks'"):
         ReferenceOptions.of({"checks": False})
     with pytest.raises(ValueError, match="check_build is True or False"):
         ReferenceOptions.of({"check_build": 1})
-    with pytest.raises(ValueError, match="flavour is one of"):
+    with pytest.raises(ValueError, match="option flavour"):
         ReferenceOptions.of({"flavour": "onnx"})
 
 
@@ -84,7 +101,7 @@ def test_what_tensorrt_does_not_build_is_found_by_the_check(registry: Registry) 
     """TensorRT-RTX takes the layer NonZero and has no kernel for it."""
     registry = registry.copy()
 
-    @registry.converter("Exp", engine="reference")
+    @registry.converter("Exp", engine="tensorrt")
     def many(ctx: Any, view: Any) -> None:
         value = ctx.get(view, 0)
         layer = ctx.layer("non_zero", value)
