@@ -9,7 +9,7 @@ from typing import ClassVar
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.views import const_value
 from tfgraft.passes.base import PassContext, PassResult
-from tfgraft.passes.form_clusters import CLUSTER, LEFT_OUT, FormClusters, make_cluster
+from tfgraft.passes.form_clusters import CLUSTER, LEFT_OUT, FormClusters, make_cluster, note_bodies
 from tfgraft.passes.tag_support import TAG, Tag
 from tfgraft.plugins.protocol import (
     BuildContext,
@@ -73,7 +73,9 @@ class BuildEngines:
             where = graphs[one.cluster.function]
             members = [name for name in one.cluster.nodes if where.node(name).op != "Const"]
             where.facts.update(CLUSTER, dict.fromkeys(members, one.cluster.id))
-        ctx.results["clusters"] = [one.cluster for one in built]
+        now = [one.cluster for one in built]
+        note_bodies(graphs, now, before=clusters)
+        ctx.results["clusters"] = now
         ctx.results["built"] = built
         return PassResult(summary=f"{len(built)} engines")
 

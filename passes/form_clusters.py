@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,6 +16,7 @@ from tfgraft.graph.ref import TensorRef
 from tfgraft.graph.view import TensorInfo
 from tfgraft.graph.views import const_info, const_source
 from tfgraft.passes.base import PassContext, PassResult
+from tfgraft.passes.bodies import taken_bodies
 from tfgraft.passes.contexts import NOWHERE, contexts
 from tfgraft.passes.partition import partition
 from tfgraft.passes.tag_support import TAG, Tag
@@ -65,18 +66,20 @@ class FormClusters:
     def run(self, graph: Graph, ctx: PassContext) -> PassResult:
         """Form clusters; the graph is not changed."""
         found: list[tuple[Graph, list[str]]] = []
-        for one in ctx.graphs(graph):
+        graphs = {one.name: one for one in ctx.graphs(graph)}
+        for one in graphs.values():
             one.facts.clear(CLUSTER)
             one.facts.clear(LEFT_OUT)
             tags = one.facts.table(TAG)
             candidates = [name for name, tag in tags.items() if tag.role == "candidate" and name in one]
             found.extend((one, group) for group in self.groups(one, candidates))
-        found = self._largest(self._worthwhile(found))
-        clusters = []
+        found = self._largest(_outermost(graphs, self._worthwhile(found)))
+        clusters: list[Cluster] = []
         for i, (one, group) in enumerate(found):
             cluster = make_cluster(one, group, f"engine_{i}", ctx.engine)
             one.facts.update(CLUSTER, dict.fromkeys(group, cluster.id))
             clusters.append(cluster)
+        note_bodies(graphs, clusters)
         ctx.results["clusters"] = clusters
         return PassResult(summary=f"{len(clusters)} clusters, {sum(c.size for c in clusters)} nodes")
 
@@ -151,6 +154,32 @@ class FormClusters:
                 reason = f"Its cluster has {sizes[i]} ops; maximum_engines={limit} keeps the larger ones."
                 graph.facts.update(LEFT_OUT, dict.fromkeys(group, reason))
         return [pair for i, pair in enumerate(found) if i in keep]
+
+
+def note_bodies(graphs: Mapping[str, Graph], clusters: Sequence[Cluster], before: Sequence[Cluster] = ()) -> None:
+    """Note the cluster of the nodes in functions that only clusters call: its engine computes them too.
+
+    Args:
+        before: the clusters of which this was noted before, to be forgotten.
+    """
+    for names in taken_bodies(graphs, [(c.function, c.nodes) for c in before]):
+        for name in names:
+            graphs[name].facts.clear(CLUSTER)
+    for cluster, bodies in zip(clusters, taken_bodies(graphs, [(c.function, c.nodes) for c in clusters]), strict=True):
+        for name in bodies:
+            tags = graphs[name].facts.table(TAG)
+            inside = [node for node, tag in tags.items() if tag.role == "candidate" and node in graphs[name]]
+            graphs[name].facts.update(CLUSTER, dict.fromkeys(inside, cluster.id))
+
+
+def _outermost(graphs: Mapping[str, Graph], found: Sequence[tuple[Graph, list[str]]]) -> list[tuple[Graph, list[str]]]:
+    """Leave out groups in functions that only other groups call."""
+    taken = {name for names in taken_bodies(graphs, [(g.name, group) for g, group in found]) for name in names}
+    reason = "A cluster calls its function; that could not become an engine as a whole."
+    for graph, group in found:
+        if graph.name in taken:
+            graph.facts.update(LEFT_OUT, dict.fromkeys(group, reason))
+    return [(graph, group) for graph, group in found if graph.name not in taken]
 
 
 def make_cluster(graph: Graph, group: Sequence[str], id: str, engine: str) -> Cluster:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from tfgraft.graph.dtypes import PLAIN
 from tfgraft.graph.facts import Fact
-from tfgraft.graph.functions import MUST_COMPILE, OUTLINED, called
+from tfgraft.graph.functions import MUST_COMPILE, called
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.node import Node
 from tfgraft.graph.opdefs import ARG
@@ -149,8 +149,8 @@ def _tag(graph: Graph, node: Node, registry: Registry, sets: tuple[str, ...]) ->
 
 
 def _weight(graph: Graph, node: Node) -> int:
-    """Count a call of an outlined function as the ops in it."""
+    """Count a node that calls functions as the ops in them."""
     if node.op not in FUNCTIONAL_CONTROL_FLOW:
         return 1
     functions = [graph.library.get(name) for name in called(node) if name in graph.library]
-    return max(1, sum(len(f.node_def) for f in functions if OUTLINED in f.attr))
+    return max(1, sum(len(f.node_def) for f in functions))
