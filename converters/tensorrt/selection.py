@@ -9,6 +9,7 @@ from tfgraft.converters.tensorrt.emit import select, unsqueeze
 from tfgraft.converters.tensorrt.layout import broadcast_inputs, elementwise
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter
+from tfgraft.registry.support import Support, Unsupported
 
 _SPEC = OpSpec(dtypes=PLAIN, input_dtypes={0: BOOL}, known_ranks=(0, 1, 2))
 
@@ -33,4 +34,20 @@ def select_v1(ctx: TensorRtContext, view: NodeView) -> None:
     ctx.set(view, 0, select(ctx, condition, yes, no), perm)
 
 
-CONVERTERS = (select_v2, select_v1)
+def _check_never(view: NodeView) -> Support:
+    return Unsupported(
+        "unknown-dim",
+        "How many places Where finds depends on the data. TensorRT's layer for that, NonZero, has no runners that "
+        "implement it in TensorRT-RTX.",
+        "output 0",
+        "tf.where with three arguments is taken.",
+    )
+
+
+@converter("Where", engine="tensorrt", check=_check_never)
+def where(ctx: TensorRtContext, view: NodeView) -> None:
+    """TF Where, which returns indices: refused in any case."""
+    raise NotImplementedError(view.op)
+
+
+CONVERTERS = (select_v2, select_v1, where)

@@ -94,6 +94,7 @@ CASES: list[OpCase] = [
     raw("ClipByValue", _X, K(np.float32(2)), K(np.float32(1)), id="crossed"),
     raw("ClipByValue", _X, K(np.float32(1)), K(np.float32(np.inf)), id="open", case=DYNAMIC),
     raw("ClipByValue", _X.astype("float16"), K(np.float16(1)), K(np.float16(2)), case=DYNAMIC),
+    raw("ClipByValue", _X[:0], K(np.float32(1)), K(np.float32(2)), case=DYNAMIC),
     raw("ClipByValue", np.float32(5), K(np.float32(1)), K(np.float32(2))),
     raw("ClipByValue", _X.astype("float64"), K(np.float64(1)), K(np.float64(2)), case=refused("dtype")),
     raw("ClipByValue", _X, np.float32(1), np.float32(2), case=refused("unknown-rank", unknown_rank=True)),

@@ -35,4 +35,5 @@ CASES: list[OpCase] = [
     raw("SelectV2", _C[:, None], _X[0], _X[:, None, :1]),
     raw("Select", _C[0, :2], _X > 2, _X > 1, id="rows"),
     *both("Select", lambda x: tf.raw_ops.Select(condition=x > 0.0, x=x, y=-x)),
+    raw("Where", _C, case=refused("unknown-dim")),
 ]
