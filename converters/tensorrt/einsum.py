@@ -13,10 +13,10 @@ import numpy as np
 from tfgraft.converters.tensorrt.context import INTS, NUMERIC, TensorRtContext
 from tfgraft.converters.tensorrt.dims import Dim, dims_of, plus, product, times
 from tfgraft.converters.tensorrt.emit import cut, reshape, unsqueeze
-from tfgraft.converters.tensorrt.products import check_size, sum_of_products
+from tfgraft.converters.tensorrt.products import check_integers, check_labels, sum_of_products
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter
-from tfgraft.registry.support import SUPPORTED, Support, Unsupported
+from tfgraft.registry.support import Support, Unsupported
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def _check(view: NodeView) -> Support:
             f"Einsum is taken with no label twice in the output, not {view.attr('equation')!r}.",
             "attr equation",
         )
-    return check_size(view, terms) if len(terms) > 1 and view.dtype() in INTS else SUPPORTED
+    return (check_integers if len(terms) > 1 and view.dtype() in INTS else check_labels)(view, terms)
 
 
 @converter(

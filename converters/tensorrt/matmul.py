@@ -6,7 +6,7 @@ from typing import Any
 
 from tfgraft.converters.tensorrt.context import FLOATS, INTS, NUMERIC, SMALL, TensorRtContext
 from tfgraft.converters.tensorrt.emit import unsqueeze
-from tfgraft.converters.tensorrt.products import check_size, sum_of_products
+from tfgraft.converters.tensorrt.products import check_integers, sum_of_products
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported
@@ -37,7 +37,7 @@ def _check(view: NodeView) -> Support:
             f"{view.op} takes one type throughout, or floats with a float32 result, or bytes with an int32 result.",
             "attr Tout",
         )
-    return check_size(view, _labels(view)[0]) if out in INTS else SUPPORTED
+    return check_integers(view, _labels(view)[0]) if out in INTS else SUPPORTED
 
 
 @converter("MatMul", "BatchMatMul", "BatchMatMulV2", engine="tensorrt", spec=_SPEC, check=_check, notes=_NOTES)

@@ -13,7 +13,7 @@ from tfgraft.registry.entry import OpSpec, converter
 @converter(
     "OneHot",
     engine="tensorrt",
-    spec=OpSpec(dtypes=PLAIN, input_dtypes={0: INTS | SMALL, 1: INTS}, known_ranks=(0,)),
+    spec=OpSpec(dtypes=PLAIN, input_dtypes={0: INTS | SMALL, 1: INTS}, ranks={0: tuple(range(8))}),
     notes="Indices out of range give the off value, as in TensorFlow.",
 )
 def one_hot(ctx: TensorRtContext, view: NodeView) -> None:

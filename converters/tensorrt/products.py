@@ -12,10 +12,21 @@ from tfgraft.graph.view import NodeView, Shape
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported
 
 _MOST = 1 << 24
+_MOST_DIMENSIONS = 8
 
 
-def check_size(view: NodeView, labels: Sequence[str]) -> Support:
+def check_labels(view: NodeView, labels: Sequence[str]) -> Support:
+    """Refuse a product with more dimensions in all than TensorRT's tensors have."""
+    if len({label for operand in labels for label in operand}) <= _MOST_DIMENSIONS:
+        return SUPPORTED
+    return Unsupported("rank", f"{view.op} is taken with up to {_MOST_DIMENSIONS} dimensions in all.", "input 0")
+
+
+def check_integers(view: NodeView, labels: Sequence[str]) -> Support:
     """Refuse a product of integers that would hold too many numbers at once; unknown dimensions count as one."""
+    dimensions = check_labels(view, labels)
+    if isinstance(dimensions, Unsupported):
+        return dimensions
     sizes: dict[str, int] = {}
     for operand, item in zip(labels, view.inputs, strict=True):
         shape: Shape = item.info.shape

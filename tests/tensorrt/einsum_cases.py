@@ -63,6 +63,9 @@ def _cases() -> list[OpCase]:
     cases += both("Einsum", lambda x: tf.einsum("abcd,de->abce", x, _n(4, 3)), atol=1e-5)
     cases += both("Einsum", lambda x: tf.einsum("abcd->cb", x), "sum", atol=1e-5)
     cases += [raw("Einsum", [_n(3)], equation="a->aa", case=refused("attribute"))]
+    cases += [
+        raw("Einsum", [_n(1, 1, 1, 1, 2), _n(1, 2, 1, 2)], equation="abcde,fghi->abcdefghi", case=refused("rank"))
+    ]
     cases += [raw("Einsum", [np.ones((2, 2))], equation="ab->ba", case=refused("dtype"))]
     cases += [
         raw("Einsum", [_n(2, 3), _n(3, 4)], equation="ab,bc->ac", case={**UNKNOWN, **refused("unknown-rank")}),

@@ -84,6 +84,8 @@ def _batched() -> list[OpCase]:
         cases += [raw(op, np.ones((1, 2, 2)), np.ones((1, 2, 2)), **more, case=refused("dtype"))]
     for op, more in (("BatchMatMul", {}), ("BatchMatMulV2", {}), ("BatchMatMulV3", {"Tout": tf.int32})):
         cases += [raw(op, _i(1, 2, 3), _i(1, 3, 2), **more, case={**UNKNOWN, **refused("unknown-rank")})]
+        deep = np.ones((1, 1, 1, 1, 1, 1, 2, 2), np.int32)
+        cases += [raw(op, deep, deep, **more, case=refused("rank"))]
         big = [np.ones((1, 600, 300), "i4"), np.ones((1, 300, 300), "i4")]
         cases += [raw(op, *big, **more, case=refused("inefficient"))]
     return cases

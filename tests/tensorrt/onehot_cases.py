@@ -27,6 +27,7 @@ def _one_hot() -> list[OpCase]:
     cases += [raw("OneHot", _INDICES, K(n), _ON, _OFF, id=str(n)) for n in (0, 1)]
     cases += [raw("OneHot", _INDICES, K(2), np.float64(1), np.float64(0), case=refused("dtype"))]
     cases += [raw("OneHot", _INDICES, K(2), _ON, _OFF, case={**UNKNOWN, **refused("unknown-rank")})]
+    cases += [raw("OneHot", _INDICES.reshape((1,) * 6 + (2, 3)), K(2), _ON, _OFF, case=refused("rank"))]
     return cases
 
 
