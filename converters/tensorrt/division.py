@@ -17,9 +17,7 @@ from tfgraft.registry.support import SUPPORTED, Support, Unsupported
 _FLOAT = OpSpec(dtypes=FLOATS, known_ranks=(0, 1))
 _NUMERIC = OpSpec(dtypes=NUMERIC, known_ranks=(0, 1))
 _INT_NOTE = "Integers divided by a zero that is not a constant give no defined number, where TensorFlow fails."
-_FLOAT_NOTE = (
-    "A float's remainder is exact to the rounding of x / y: beside a whole quotient it may come out at the other end."
-)
+_FLOAT_NOTE = "The remainder of floats means nothing where the quotient is over 2 ** 24."
 
 
 def _check(view: NodeView) -> Support:
@@ -60,15 +58,12 @@ def floor_div(ctx: TensorRtContext, view: NodeView, inputs: list[Any]) -> Any:
 @converter("FloorMod", engine="tensorrt", spec=_NUMERIC, check=_check, notes=f"{_INT_NOTE} {_FLOAT_NOTE}")
 @elementwise
 def floor_mod(ctx: TensorRtContext, view: NodeView, inputs: list[Any]) -> Any:
-    """TF FloorMod (the divisor's sign) -> x - y * floor(x / y), for floats as TensorFlow finds it: see below."""
+    """TF FloorMod (the divisor's sign) -> x - y * floor(x / y)."""
     if view.dtype() in INTS:
         return _left(ctx, inputs, binary(ctx, "FLOOR_DIV", *inputs))
-    remainder, divisor = _float_remainder(ctx, view, inputs), inputs[1]
-    zero = like(ctx, divisor, 0)
-    signs = [binary(ctx, "LESS", value, zero) for value in (remainder, divisor)]
-    exact = binary(ctx, "EQUAL", remainder, zero)
-    moves = binary(ctx, "AND", binary(ctx, "XOR", *signs), unary(ctx, "NOT", exact))
-    return select(ctx, moves, binary(ctx, "SUM", remainder, divisor), remainder)
+    x, y = (ctx.cast(value, "float32") for value in inputs)
+    remainder = _exactly_left(ctx, x, y, binary(ctx, "FLOOR_DIV", x, y))
+    return ctx.cast(_with_sign_of(ctx, y, remainder, y), view.dtype())
 
 
 @converter("Mod", "TruncateMod", engine="tensorrt", spec=_NUMERIC, check=_check, notes=f"{_INT_NOTE} {_FLOAT_NOTE}")
@@ -77,7 +72,10 @@ def truncate_mod(ctx: TensorRtContext, view: NodeView, inputs: list[Any]) -> Any
     """TF Mod, TruncateMod (the dividend's sign) -> x - y * truncate(x / y)."""
     if view.dtype() in INTS:
         return _left(ctx, inputs, binary(ctx, "DIV", *inputs))
-    return _float_remainder(ctx, view, inputs)
+    x, y = (ctx.cast(value, "float32") for value in inputs)
+    remainder = _exactly_left(ctx, x, y, _truncated(ctx, view, [x, y]))
+    step = binary(ctx, "PROD", unary(ctx, "SIGN", x), unary(ctx, "ABS", y))
+    return ctx.cast(_with_sign_of(ctx, x, remainder, step), view.dtype())
 
 
 @converter("DivNoNan", engine="tensorrt", spec=_FLOAT)
@@ -105,12 +103,32 @@ def _truncated(ctx: TensorRtContext, view: NodeView, inputs: list[Any]) -> Any:
     return select(ctx, negative, unary(ctx, "CEIL", quotient), unary(ctx, "FLOOR", quotient))
 
 
-def _float_remainder(ctx: TensorRtContext, view: NodeView, inputs: list[Any]) -> Any:
-    """Emit C's fmod, in float32: x itself where the quotient is less than one, also by an infinite divisor."""
-    x, y = (ctx.cast(value, "float32") for value in inputs)
-    quotient = _truncated(ctx, view, [x, y])
-    whole = binary(ctx, "EQUAL", quotient, like(ctx, quotient, 0))
-    return ctx.cast(select(ctx, whole, x, _left(ctx, [x, y], quotient)), view.dtype())
+def _exactly_left(ctx: TensorRtContext, x: Any, y: Any, quotient: Any) -> Any:
+    """Emit x - quotient * y of float32, without the rounding of that product, which may exceed what is left.
+
+    Both factors are split into halves of twelve bits (Dekker), so that each of the four products is exact. x itself is
+    left where the quotient is 0, also by an infinite divisor.
+    """
+    (a, b), (c, d) = (_halves(ctx, value) for value in (quotient, y))
+    result = x
+    for pair in ((a, c), (a, d), (b, c), (b, d)):
+        result = binary(ctx, "SUB", result, binary(ctx, "PROD", *pair))
+    return select(ctx, binary(ctx, "EQUAL", quotient, like(ctx, quotient, 0)), x, result)
+
+
+def _halves(ctx: TensorRtContext, value: Any) -> tuple[Any, Any]:
+    large = binary(ctx, "PROD", value, like(ctx, value, 2**12 + 1))
+    high = binary(ctx, "SUB", large, binary(ctx, "SUB", large, value))
+    return high, binary(ctx, "SUB", value, high)
+
+
+def _with_sign_of(ctx: TensorRtContext, value: Any, remainder: Any, step: Any) -> Any:
+    """Emit a remainder, and a step added where its sign is not the value's: x / y was rounded up, or y is infinite."""
+    zero = like(ctx, remainder, 0)
+    signs = [binary(ctx, "LESS", tensor, zero) for tensor in (remainder, value)]
+    exact = binary(ctx, "EQUAL", remainder, zero)
+    moves = binary(ctx, "AND", binary(ctx, "XOR", *signs), unary(ctx, "NOT", exact))
+    return select(ctx, moves, binary(ctx, "SUM", remainder, step), remainder)
 
 
 CONVERTERS = (real_div, div, truncate_div, floor_div, floor_mod, truncate_mod, div_no_nan)

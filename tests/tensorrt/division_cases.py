@@ -54,4 +54,13 @@ def _floats() -> list[OpCase]:
     return cases
 
 
-CASES: list[OpCase] = [*taken(MATH, {*_INTS, *_FLOATS}), *_ints(), *_floats()]
+_R = np.random.default_rng(8)
+_FAR, _NEAR = _R.uniform(-1e4, 1e4, 2000).astype("f"), _R.uniform(0.1, 3, 2000).astype("f")
+
+CASES: list[OpCase] = [
+    *taken(MATH, {*_INTS, *_FLOATS}),
+    *_ints(),
+    *_floats(),
+    *(raw(op, _FAR, _NEAR, id="large-quotients") for op in ("FloorMod", "Mod", "TruncateMod")),
+    *(raw(op, np.arange(-300, 300).astype("f") / 10, K(np.float32(0.1)), id="tenths") for op in ("FloorMod", "Mod")),
+]
