@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from tfgraft.converters.orders import drop_axes, held_axis, insert_axes
 from tfgraft.converters.tensorrt.context import INTS, PLAIN, TensorRtContext
-from tfgraft.converters.tensorrt.dims import Dim, floor_div, larger, minus, plus, smaller, times
+from tfgraft.converters.tensorrt.dims import Dim, floor_div, larger, minus, plus, smaller, times, vector
 from tfgraft.converters.tensorrt.emit import cut, squeeze, unsqueeze
-from tfgraft.converters.tensorrt.measure import held_dims, take, values_of
+from tfgraft.converters.tensorrt.measure import dim_of, held_shape, take, values_of
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported
@@ -74,34 +75,61 @@ def _check(view: NodeView) -> Support:
     notes="Computed bounds must be computed from shapes and integer inputs.",
 )
 def strided_slice(ctx: TensorRtContext, view: NodeView) -> None:
-    """TF StridedSlice -> gather for computed indices, slice, squeeze for all indices, unsqueeze for new axes."""
+    """TF StridedSlice -> slice, squeeze for single indices, unsqueeze for new axes.
+
+    Single indices are gathered where they are computed, or where a slice would need dimensions that are not known.
+    """
     items, new = _read(view)
     perm, count = ctx.perm_of(view, 0), _length(view)
-    tensor = ctx.get(view, 0, perm)
-    dims = held_dims(ctx, view, 0, tensor, perm)
     begins, ends, strides = (values_of(ctx, view, i, count) for i in (1, 2, 3))
-    starts: list[Dim] = [0] * len(dims)
-    sizes, steps = list(dims), [1] * len(dims)
-    result = view.outputs[0].shape
-    for item in items:
-        k, i = held_axis(item.axis, len(dims), perm), item.position
-        if item.shrink:
-            start, sizes[k] = _from_front(ctx, begins[i], dims[k]), 1
-            if isinstance(begins[i], int):
-                starts[k] = start
-            else:
-                tensor, dims[k] = take(ctx, tensor, k, start, 1), 1
-            continue
-        known = -1 if result is None else result[item.place]
-        begin, end = None if item.from_start else begins[i], None if item.to_end else ends[i]
-        starts[k], sizes[k] = _range(ctx, begin, end, strides[i], dims[k], known)
-        steps[k] = strides[i]
-    if any(s != 0 for s in starts) or any(s != 1 for s in steps) or sizes != dims:
-        tensor = cut(ctx, tensor, starts, sizes, steps)
+    tensor, shape = ctx.get(view, 0, perm), held_shape(view, 0, perm)
     gone = [item.axis for item in items if item.shrink]
-    tensor = squeeze(ctx, tensor, [held_axis(a, len(dims), perm) for a in gone])
+    static, rest = min(shape, default=0) >= 0, []
+    for item in items:
+        k = held_axis(item.axis, len(shape), perm)
+        if item.shrink and not (static and isinstance(begins[item.position], int)):
+            tensor = _take_one(ctx, tensor, k, begins[item.position], shape[k])
+            shape[k] = 1
+        elif not _takes_all(item, begins, ends, strides, shape[k]):
+            rest.append((k, item))
+    if rest:
+        dims = [dim_of(ctx, tensor, k, known) for k, known in enumerate(shape)]
+        starts: list[Dim] = [0] * len(dims)
+        sizes, steps = list(dims), [1] * len(dims)
+        result = view.outputs[0].shape
+        for k, item in rest:
+            i = item.position
+            if item.shrink:
+                starts[k], sizes[k] = _from_front(ctx, begins[i], dims[k]), 1
+                continue
+            known = -1 if result is None else result[item.place]
+            begin, end = None if item.from_start else begins[i], None if item.to_end else ends[i]
+            starts[k], sizes[k] = _range(ctx, begin, end, strides[i], dims[k], known)
+            steps[k] = strides[i]
+        tensor = cut(ctx, tensor, starts, sizes, steps)
+    tensor = squeeze(ctx, tensor, [held_axis(a, len(shape), perm) for a in gone])
     where, after = insert_axes(drop_axes(perm, gone), new)
     ctx.set(view, 0, unsqueeze(ctx, tensor, where), after)
+
+
+def _take_one(ctx: TensorRtContext, tensor: Any, axis: int, position: Dim, size: int) -> Any:
+    """Return one element along an axis by a gather: it needs no other dimension, and takes positions of any tensor.
+
+    Args:
+        size: the dimension, negative if it is not known.
+    """
+    if not isinstance(position, int) or position < 0:
+        position = _from_front(ctx, position, dim_of(ctx, tensor, axis, size))
+    return take(ctx, tensor, axis, vector(ctx, [position]), 1)
+
+
+def _takes_all(item: _Item, begins: list[Dim], ends: list[Dim], strides: list[Dim], size: int) -> bool:
+    """Tell whether an item is a plain `:`, written as such or by bounds that are a whole axis of a known size."""
+    if item.shrink or strides[item.position] != 1:
+        return False
+    begin, end = begins[item.position], ends[item.position]
+    from_start = item.from_start or (isinstance(begin, int) and begin == 0)
+    return from_start and (item.to_end or (isinstance(end, int) and 0 <= size <= end))
 
 
 def _from_front(ctx: TensorRtContext, position: Dim, size: Dim) -> Dim:
