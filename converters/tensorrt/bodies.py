@@ -13,7 +13,7 @@ from tfgraft.graph.graph import Graph
 from tfgraft.graph.opdefs import ARG
 from tfgraft.graph.ref import TensorRef
 from tfgraft.graph.view import NodeView, Shape, TensorInfo
-from tfgraft.graph.views import PASS_THROUGH, TENSORS, const_source, input_view, node_view, tensor_info
+from tfgraft.graph.views import PASS_THROUGH, TENSORS, const_source, const_value, input_view, node_view, tensor_info
 from tfgraft.passes.infer_shapes import infer
 from tfgraft.passes.tag_support import FUNCTIONAL_CONTROL_FLOW
 from tfgraft.registry.entry import Converter
@@ -72,10 +72,10 @@ def source(body: Graph, ref: TensorRef) -> TensorRef:
     return ref
 
 
-def needed(body: Graph) -> list[str]:
-    """Return the nodes that a body's results need, in topological order."""
+def needed(body: Graph, results: Sequence[TensorRef] | None = None) -> list[str]:
+    """Return the nodes that some tensors, by default a body's results, need, in topological order."""
     found: set[str] = set()
-    pending = [ref.node for ref in body.fetches]
+    pending = [ref.node for ref in (body.fetches if results is None else results)]
     while pending:
         name = pending.pop()
         if name not in found:
@@ -121,16 +121,21 @@ def check_body(view: NodeView, body: Graph, own: Mapping[str, Converter] = NO_EN
 
 
 def convert_body(
-    ctx: TensorRtContext, body: Graph, arguments: Sequence[Any], own: Mapping[str, Converter] = NO_ENTRIES
+    ctx: TensorRtContext,
+    body: Graph,
+    arguments: Sequence[Any],
+    own: Mapping[str, Converter] = NO_ENTRIES,
+    results: Sequence[TensorRef] | None = None,
 ) -> list[Any]:
-    """Add a body's layers; return its results in TensorFlow's order. See `convert_nodes`."""
+    """Add a body's layers; return its results, or some of its tensors, in TensorFlow's order. See `convert_nodes`."""
+    wanted = body.fetches if results is None else results
     inside = ctx.inside()
     for ref, tensor in zip(body.feeds, arguments, strict=True):
         inside.hold(ref, tensor)
-    convert_nodes(inside, body, needed(body), own)
-    results = []
-    for ref in body.fetches:
-        item = input_view(body, ref)
-        value = item.constant() if const_source(body, ref) is not None else None
-        results.append(inside.value(ref) if value is None else inside.const(value))
-    return results
+    convert_nodes(inside, body, needed(body, wanted), own)
+    return [_result(inside, body, ref) for ref in wanted]
+
+
+def _result(ctx: TensorRtContext, body: Graph, ref: TensorRef) -> Any:
+    node = const_source(body, ref)
+    return ctx.value(ref) if node is None else ctx.const(const_value(node))

@@ -74,30 +74,38 @@ class While:
         others = [ref for ref in terms if ref != self.body.feeds[k]]
         return len(others) == 1 and _number(self.body, others[0]) == 1
 
-    def limits(self) -> list[int] | None:
-        """Return the variables that limit the number of iterations, -1 - n for the number n; None if others do."""
-        found: list[int] = []
+    def limits(self) -> list[TensorRef] | None:
+        """Return what the condition compares counters with, if it does nothing else: the least ends the loop."""
+        found: list[TensorRef] = []
         pending = [self.condition.fetches[0]]
         while pending:
             ref = source(self.condition, pending.pop())
-            node = self.condition.node(ref.node)
+            op = self.condition.node(ref.node).op
             inputs = [source(self.condition, r) for r in self.condition.inputs(ref.node)]
-            if node.op == "LogicalAnd":
+            if op == "LogicalAnd":
                 pending.extend(inputs)
                 continue
-            if node.op not in ("Less", "Greater"):
+            if op not in ("Less", "Greater"):
                 return None
-            counter, limit = inputs if node.op == "Less" else reversed(inputs)
+            counter, limit = inputs if op == "Less" else reversed(inputs)
             if counter not in self.condition.feeds or not self.is_counter(self.condition.feeds.index(counter)):
                 return None
-            number = _number(self.condition, limit)
-            if number is not None:
-                found.append(-1 - max(number, 0))
-            elif limit in self.condition.feeds and self.is_fixed(self.condition.feeds.index(limit)):
-                found.append(self.condition.feeds.index(limit))
-            else:
+            reads = needed(self.condition, [limit])
+            if any(feed.node in reads and not self.is_fixed(k) for k, feed in enumerate(self.condition.feeds)):
                 return None
+            found.append(limit)
         return found
+
+    def value_of(self, limit: TensorRef) -> int | None:
+        """Return a limit, if it is a constant."""
+        if limit in self.condition.feeds:
+            value = self.view.const(self.condition.feeds.index(limit))
+            return None if value is None else int(value)
+        return _number(self.condition, limit)
+
+    def comes_from(self, limit: TensorRef) -> TensorRef | None:
+        """Return the tensor outside that a limit is."""
+        return self.view.inputs[self.condition.feeds.index(limit)].ref if limit in self.condition.feeds else None
 
     def written(self, k: int) -> TensorRef | None:
         """Return where an iteration writes list `k`, if it writes one element and does nothing else with the list."""
@@ -208,7 +216,7 @@ def convert_while(ctx: TensorRtContext, view: NodeView) -> None:
     for k in changed:
         if k not in lists:
             arguments[k] = loop.carry(firsts[k])
-    trips = None if limits is None else _trips(ctx, view, limits)
+    trips = None if limits is None else _trips(ctx, node, limits, firsts)
     if trips is None:
         condition = convert_body(ctx, node.condition, arguments)[0]
         if not any(node.condition.feeds[k].node in needed(node.condition) for k in changed):
@@ -229,16 +237,15 @@ def convert_while(ctx: TensorRtContext, view: NodeView) -> None:
             ctx.set(view, k, firsts[k])
 
 
-def _trips(ctx: TensorRtContext, view: NodeView, limits: list[int]) -> Dim:
+def _trips(ctx: TensorRtContext, node: While, limits: list[TensorRef], arguments: list[Any]) -> Dim:
     """Return the least limit."""
     found: Dim = None
-    for k in limits:
-        constant = -1 - k if k < 0 else view.const(k)
-        limit: Dim
-        if constant is not None:
-            limit = max(int(constant), 0)
-        else:
-            limit = larger(ctx, elements(ctx, reshape(ctx, ctx.get(view, k), (1,)), 1)[0], 0)
+    for ref in limits:
+        limit: Dim = node.value_of(ref)
+        if limit is None:
+            (tensor,) = convert_body(ctx, node.condition, arguments, results=[ref])
+            (limit,) = elements(ctx, reshape(ctx, tensor, (1,)), 1)
+        limit = larger(ctx, limit, 0)
         found = limit if found is None else smaller(ctx, found, limit)
     return found
 
@@ -273,12 +280,9 @@ def _written(ctx: TensorRtContext, node: While, k: int, stacked: Any, first: Res
     assert place is not None
     number = _number(node.body, place)
     if number is None:
-        limits = node.limits() or []
-        if (
-            all(i >= 0 and node.view.inputs[i].ref == first.ref for i in limits)
-            or (is_static([trips, first.size])
-            and (trips == first.size))
-        ):
+        outside = {node.comes_from(limit) for limit in node.limits() or ()}
+        known = is_static([trips, first.size])
+        if outside == {first.ref} or (known and trips == first.size):
             return stacked
         return _window(ctx, stacked, 0, first.size)
     last = _window(ctx, stacked, minus(ctx, trips, 1), 1)
