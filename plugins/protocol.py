@@ -27,7 +27,7 @@ class DeviceArray:
     """A tensor in the memory of a CUDA device: C-contiguous, owned by TensorFlow.
 
     Args:
-        address: the device pointer; 0 for a tensor without elements.
+        address: the device pointer; it may be 0 for a tensor without elements.
         shape: its dimensions.
         dtype: the type of its elements.
     """

@@ -1,0 +1,123 @@
+"""A device whose memory is the host's: the GPU kernel's code runs on it with TensorFlow's real buffers."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+import tfgraft.runtime
+from tfgraft.plugins.protocol import (
+    Array,
+    BuildContext,
+    BuiltEngine,
+    Cluster,
+    Device,
+    DeviceArray,
+    DeviceExecutor,
+    DeviceOutputs,
+)
+from tfgraft.registry.support import SUPPORTED, Support
+from tfgraft.runtime.kernel import callbacks
+from tfgraft.runtime.node import OP_NAME
+from tfgraft.runtime.process import current
+
+LABEL = "tfgraft_test_device"
+
+
+def host(array: DeviceArray) -> Array:
+    """Return a view of a tensor of the device."""
+    if array.nbytes == 0:
+        return np.empty(array.shape, array.dtype)
+    buffer = (ctypes.c_char * array.nbytes).from_address(array.address)
+    return np.frombuffer(buffer, array.dtype).reshape(array.shape)
+
+
+@dataclass
+class HostMemory:
+    """The memory of the device; it notes the order of what is done."""
+
+    done: list[str] = field(default_factory=list)
+
+    def synchronize(self) -> None:
+        """Nothing is under way."""
+        self.done.append("synchronize")
+
+    def to_host(self, array: DeviceArray) -> Array:
+        """Copy."""
+        self.done.append("to_host")
+        return host(array).copy()
+
+    def to_device(self, target: DeviceArray, source: Array) -> None:
+        """Copy."""
+        self.done.append("to_device")
+        host(target)[...] = source
+
+
+@dataclass
+class DeviceEngine:
+    """y = x * scale + 1 by way of working memory, with faults; it is its own builder."""
+
+    name: str = "device"
+    converters: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ("GPU",)
+    fault: str = ""
+    loaded_on: list[Device] = field(default_factory=list)
+    weights: list[Array] = field(default_factory=list)
+    seen: list[Any] = field(default_factory=list)
+
+    def available(self) -> Support:
+        """Always."""
+        return SUPPORTED
+
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        """It has no options."""
+
+    def build(self, cluster: Cluster, context: BuildContext) -> BuiltEngine:
+        """Tests make their engines by `affine_engine`."""
+        raise NotImplementedError
+
+    def load(self, engine: BuiltEngine, weights: Sequence[Array], device: Device) -> DeviceExecutor:
+        """Load."""
+        if self.fault == "load":
+            raise RuntimeError("the device refuses it")
+        self.loaded_on.append(device)
+        self.weights = [np.array(w) for w in weights]
+        return self
+
+    def run(self, inputs: Sequence[DeviceArray], outputs: DeviceOutputs) -> None:
+        """Compute."""
+        (x,) = inputs
+        self.seen.append(x)
+        if self.fault == "run":
+            raise RuntimeError("the device is tired")
+        scratch = outputs.scratch(max(x.nbytes, 1))
+        work = host(DeviceArray(scratch.address, x.shape, x.dtype))
+        work[...] = host(x) * (self.weights[0] if self.weights else 2)
+        y = outputs.allocate(0, x.shape)
+        if self.fault == "late":
+            raise RuntimeError("the device gave up")
+        host(y)[...] = work + 1
+
+
+def register_device() -> HostMemory:
+    """Register a second kernel of the engine op, for nodes with the attribute `_kernel`; return its memory."""
+    process, _ = current()
+    memory = HostMemory()
+    functions = callbacks(process, Device("GPU"), memory)
+    process.callbacks.extend(functions)
+    api = process.api
+    status = api.TF_NewStatus()
+    builder = api.TF_NewKernelBuilder(OP_NAME.encode(), b"CPU", *functions)
+    library = ctypes.CDLL(api._files[0])
+    library.TF_KernelBuilder_Label.argtypes = (ctypes.c_void_p, ctypes.c_char_p)
+    library.TF_KernelBuilder_Label.restype = None
+    library.TF_KernelBuilder_Label(builder, LABEL.encode())
+    api.TF_RegisterKernelBuilder(b"TfGraftTestDevice", builder, status)
+    api.check(status, "registering the test's kernel")
+    api.TF_DeleteStatus(status)
+    tfgraft.runtime.reset_counters()
+    return memory
