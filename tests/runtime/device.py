@@ -32,7 +32,7 @@ def host(array: DeviceArray) -> Array:
     """Return a view of a tensor of the device."""
     if array.nbytes == 0:
         return np.empty(array.shape, array.dtype)
-    buffer = (ctypes.c_char * array.nbytes).from_address(array.address)
+    buffer: Any = (ctypes.c_char * array.nbytes).from_address(array.address)
     return np.frombuffer(buffer, array.dtype).reshape(array.shape)
 
 
