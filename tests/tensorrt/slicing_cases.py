@@ -16,6 +16,7 @@ from tfgraft.converters.tensorrt.context import PLAIN
 _X = np.arange(24, dtype="f").reshape(4, 6)
 _B = _X.astype(tf.bfloat16.as_numpy_dtype)
 _D = _X.astype("float64")
+_TYPES: tuple[Any, ...] = (*sorted(PLAIN - {"bfloat16"}), _B.dtype)
 _UNKNOWN = refused("unknown-rank", **UNKNOWN)
 
 
@@ -26,7 +27,7 @@ def _best(x: Any) -> Any:
 
 
 def _rolls() -> list[OpCase]:
-    cases = [raw("Roll", _X.astype(t), K(2), K(0)) for t in (*PLAIN - {"bfloat16"}, _B.dtype)]
+    cases = [raw("Roll", _X.astype(t), K(2), K(0)) for t in _TYPES]
     for shift, axis in (([1, -2], [0, 1]), ([9], [-1]), ([-13], [0]), ([1, 2], [1, 1]), ([0], [0])):
         cases += [raw("Roll", _X, K(shift), K(axis), id=f"{shift}-{axis}", case=c) for c in (None, DYNAMIC)]
         cases += [raw("Roll", _X, np.array(shift), K(axis), id=f"{shift}-{axis}")]
