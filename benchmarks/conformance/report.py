@@ -14,7 +14,7 @@ _HEADER = """# Conformance of the reference engine
 `make conformance` takes ONNX's own node tests (`onnx.backend.test`), lets NVIDIA's parser make a TensorRT network of
 each, runs the network through the engine `reference`, and compares with the outputs that ONNX ships with the test. So
 neither the networks nor the numbers are ours. TensorRT-RTX also builds every network (for compute capability 12.0, on
-the CPU). Inputs that TensorRT wants as constants (shapes, axes, zero points) become initializers: none if that works, then
+the CPU). Inputs that TensorRT wants as constants (shapes, axes) become initializers: none if that will do, then
 small integers, then all but the first, in the last resort all. Tolerances are those of the tests (relative 1e-3,
 absolute 1e-7 unless they say otherwise); FP16 and BF16 outputs get 2e-3 and 2e-2 at least. This file is generated.
 """
