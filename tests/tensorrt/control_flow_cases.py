@@ -40,11 +40,19 @@ def _nested_if(p: Any, x: Any) -> Any:
     return tf.cond(p, inner, lambda: x * 2.0) + 1.0
 
 
-def _raw_if(p: Any, x: Any) -> Any:
-    spec = tf.TensorSpec([2, 3])
-    then = tf.function(lambda x: tf.nn.relu(x)).get_concrete_function(spec)
-    other = tf.function(lambda x: -x).get_concrete_function(spec)
-    return tf.raw_ops.StatelessIf(cond=p, input=[x], then_branch=then, else_branch=other, Tout=[tf.float32])
+def _concrete(function: Callable[..., Any], *specs: tuple[list[int], Any]) -> Any:
+    return tf.function(function).get_concrete_function(*(tf.TensorSpec(shape, dtype) for shape, dtype in specs))
+
+
+_FLOATS = ([2, 3], tf.float32)
+
+
+def _raw_if(op: str) -> Callable[[Any, Any], Any]:
+    def build(p: Any, x: Any) -> Any:
+        then, other = _concrete(tf.nn.relu, _FLOATS), _concrete(tf.negative, _FLOATS)
+        return getattr(tf.raw_ops, op)(cond=p, input=[x], then_branch=then, else_branch=other, Tout=[tf.float32])
+
+    return build
 
 
 def _typed(dtype: Any) -> Callable[[Any, Any], Any]:
@@ -71,8 +79,12 @@ _IFS = [
             ("sizes", lambda p, x: tf.cond(p, lambda: x, lambda: tf.zeros([4, 3])), [_X], {}),
         )
     ),
-    *(_case("StatelessIf", f"number-{n}", _raw_if, n, _X) for n in (np.int32(2), np.int32(0), np.float32(-0.5))),
-    _case("StatelessIf", "vector", _raw_if, np.array([1, 2], np.int32), _X, **refused("rank")),
+    *(
+        _case("StatelessIf", f"number-{n}", _raw_if("StatelessIf"), n, _X)
+        for n in (np.int32(2), np.int32(0), np.float32(-0.5))
+    ),
+    _case("If", "stateful-op", _raw_if("If"), _YES, _X),
+    _case("StatelessIf", "vector", _raw_if("StatelessIf"), np.array([1, 2], np.int32), _X, **refused("rank")),
     _case(
         "StatelessIf",
         "ranks",
@@ -181,6 +193,22 @@ def _growing(x: Any) -> Any:
     return tf.while_loop(lambda i, v: i < 3, lambda i, v: (i + 1, tf.concat([v, v], 0)), [0, x], shapes)
 
 
+def _raw_while(x: Any) -> Any:
+    condition = _concrete(lambda i, v: i < 4, ([], tf.int32), _FLOATS)
+    body = _concrete(lambda i, v: (i + 1, v * 0.5), ([], tf.int32), _FLOATS)
+    return tf.raw_ops.While(input=[tf.constant(0), x], cond=condition, body=body)
+
+
+def _number_condition(x: Any) -> Any:
+    condition = _concrete(lambda v: tf.cast(tf.reduce_sum(v), tf.int32), _FLOATS)
+    return tf.raw_ops.StatelessWhile(input=[x], cond=condition, body=_concrete(lambda v: v * 0.5, _FLOATS))
+
+
+def _vector_condition(x: Any) -> Any:
+    condition = _concrete(lambda v: tf.reduce_sum(v, keepdims=True) > 1.0, _FLOATS)
+    return tf.raw_ops.StatelessWhile(input=[x], cond=condition, body=_concrete(lambda v: v * 0.5, _FLOATS))
+
+
 _M = np.random.default_rng(5).standard_normal((3, 3)).astype(np.float32)
 
 _WHILES = [
@@ -207,6 +235,9 @@ _WHILES = [
         for t in (np.float16, tf.bfloat16.as_numpy_dtype, np.int32, np.int64)
     ),
     _case("StatelessWhile", "bool", _times(3, tf.logical_not), _X > 0),
+    _case("While", "stateful-op", _raw_while, _X),
+    _case("StatelessWhile", "number-as-condition", _number_condition, _X, **refused("dtype")),
+    _case("StatelessWhile", "vector-as-condition", _vector_condition, _X, **refused("rank")),
     _case("StatelessWhile", "double", _times(2, lambda v: v + v), _X.astype(np.float64), **refused("dtype")),
     _case("StatelessWhile", "grows", _growing, _X, **refused("unknown-dim")),
     _case("StatelessWhile", "grows-dynamic", _growing, _X, **refused("unknown-dim", **_ROWS)),
@@ -230,6 +261,10 @@ def _called(x: Any, y: Any) -> Any:
     return tf.function(lambda a, b: (tf.nn.relu(a) * y, b))(x, y)
 
 
+def _stateful_call(x: Any) -> Any:
+    return tf.raw_ops.StatefulPartitionedCall(args=[x], Tout=[tf.float32], f=_concrete(tf.nn.relu, _FLOATS))
+
+
 def _twice(x: Any) -> Any:
     once = tf.function(lambda v: tf.tanh(v) + 1.0)
     return tf.function(lambda v: once(once(v)))(x)
@@ -248,6 +283,8 @@ CASES: list[OpCase] = [
         _X,
         **refused("no-converter"),
     ),
+    _case("StatefulPartitionedCall", "stateful-op", _stateful_call, _X),
+    _case("PartitionedCall", "double", _twice, _X.astype(np.float64), **refused("dtype")),
     _case(
         "StatefulPartitionedCall",
         "random",

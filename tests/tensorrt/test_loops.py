@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -11,11 +12,15 @@ import pytest
 import tensorflow as tf
 
 import tfgraft
+from tests.cases.case import graph_of
+from tests.tensorrt import control_flow_cases
+from tfgraft.graph.views import node_view
 from tfgraft.passes.default import default_pipeline
 from tfgraft.plugins.reference.plugin import plugin as reference
 from tfgraft.plugins.tensorrt.plugin import plugin as tensorrt
 from tfgraft.registry.discovery import add_plugin
 from tfgraft.registry.registry import Registry
+from tfgraft.registry.support import Unsupported
 
 _X = np.random.default_rng(0).standard_normal((2, 5, 3)).astype(np.float32)
 _KERNEL = np.random.default_rng(1).standard_normal((3, 3)).astype(np.float32)
@@ -115,6 +120,29 @@ def test_a_list_that_is_written_in_another_order_stays(registry: Registry) -> No
     said = [d for d in grafted.report.diagnostics if d.origin == "outline_loops"]
     assert [d.code for d in said] == ["control-flow"]
     assert "tensor list" in said[0].message
+
+
+def _through_two_loops(x: Any) -> Any:
+    items = tf.TensorArray(tf.float32, size=5, element_shape=[3])
+    _, items = tf.while_loop(lambda i, _: i < 5, lambda i, items: (i + 1, items.write(i, x[i] * 2.0)), [0, items])
+    return tf.while_loop(lambda i, _: i < 5, lambda i, total: (i + 1, total + items.read(i)), [0, tf.zeros([3])])[1]
+
+
+def test_a_list_that_goes_from_loop_to_loop_stays(registry: Registry) -> None:
+    grafted = _graft(_through_two_loops, [tf.TensorSpec([5, 3])], registry)
+    said = [d for d in grafted.report.diagnostics if d.origin == "outline_loops"]
+    assert {d.code for d in said} == {"control-flow"}
+    assert "made by" in said[0].message
+
+
+@pytest.mark.parametrize("op", ["StatelessIf", "StatelessWhile", "PartitionedCall"])
+def test_a_function_that_cannot_be_read_is_refused(op: str, registry: Registry) -> None:
+    case = next(c for c in control_flow_cases.CASES if c.op == op and c.refusal is None)
+    graph, _ = graph_of(case)
+    name = next(node.name for node in graph if node.op == op)
+    support = registry.resolve(replace(node_view(graph, name), library=None), ("tensorrt",)).support
+    assert isinstance(support, Unsupported)
+    assert support.code == "control-flow"
 
 
 def _branch(p: Any, x: Any) -> Any:
