@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test zoo conformance lint format wheel clean environment
+.PHONY: help demo test zoo conformance docs lint format wheel clean environment
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make test    all tests"
 	@echo "make zoo     22 trained models: optimize, run, compare, time; writes docs/zoo.md (half an hour, needs npm)"
 	@echo "make conformance  ONNX's node tests as TensorRT networks through the engine reference; writes docs/conformance.md"
+	@echo "make docs    writes docs/ops.md, the op table of the engines"
 	@echo "make lint    ruff and mypy"
 	@echo "make format  format the code"
 	@echo "make wheel   build sdist and wheel into dist/"
@@ -30,6 +31,9 @@ zoo: $(VENV)/.zoo-installed
 
 conformance: $(VENV)/.tensorrt-installed
 	$(BIN)/python -m benchmarks.conformance --markdown docs/conformance.md
+
+docs: $(VENV)/.installed
+	$(BIN)/tfgraft ops --engine tensorrt --engine onnxruntime --markdown docs/ops.md
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -105,10 +106,45 @@ def test_engines_and_ops(capsys: pytest.CaptureFixture[str]) -> None:
     assert "onnxruntime" in run(capsys, "engines")
     rows = json.loads(run(capsys, "engines", "--json"))["engines"]
     assert {"engine", "available", "reason", "hint", "converters"} == set(rows[0])
-    assert "Conv2D" in run(capsys, "ops", "--engine", "onnxruntime")
     every = json.loads(run(capsys, "ops", "--json"))["ops"]
-    assert {"converter", "decomposition"} >= {row["kind"] for row in every}
-    assert main(["ops", "--engine", "none"]) == 1
+    assert {"converter", "decomposition"} == {row["kind"] for row in every}
+
+
+def test_ops_prints_the_table_of_an_engine(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = run(capsys, "ops", "--engine", "tensorrt").splitlines()
+    assert max(map(len, lines)) <= 120
+    assert any(re.match(r"Conv2D +tensorrt +bfloat16, float16/32; inputs 0, 1: rank 4", line) for line in lines)
+    assert not any(re.match(r"\S+ +onnx", line) for line in lines)
+    assert any(
+        re.match(r"\* \(any other\) +onnx", x) for x in run(capsys, "ops", "--engine", "onnxruntime").splitlines()
+    )
+
+
+def test_ops_prints_what_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    (row,) = json.loads(run(capsys, "ops", "--engine", "tensorrt", "--json", "CropAndResize"))["ops"]
+    assert row["ranks"] == {"0": [4], "1": [2], "2": [1]}
+    assert row["constants"] == [3]
+    assert row["attrs"] == {"method": ["bilinear", "nearest"]}
+    assert row["source"] == "tfgraft.converters.tensorrt.crop"
+    # The route through ONNX has other converters, one of which takes any op.
+    (row,) = json.loads(run(capsys, "ops", "--engine", "tensorrt", "--option", "route=onnx", "--json", "Lgamma"))["ops"]
+    assert (row["op"], row["converters"]) == ("*", "onnx")
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["--engine", "none"], "There is no engine 'none'; registered are: "),
+        (["Conv2d"], "TensorFlow knows no op 'Conv2d', and no entry is registered for it. Did you mean Conv2D"),
+        (["--engine", "tensorrt", "Lgamma"], "No converter of tensorrt and no decomposition takes Lgamma"),
+        (["--engine", "tensorrt", "--option", "route=south"], "option route is one of"),
+        (["--markdown", "ops.md"], "Give --engine"),
+        (["--engine", "tensorrt", "--markdown", "nowhere/ops.md"], "No such file or directory (nowhere/ops.md)"),
+    ],
+)
+def test_ops_says_what_is_wrong(args: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ops", *args]) == 1
+    assert told in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

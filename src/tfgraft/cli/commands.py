@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tfgraft.cli.codes import DIFFERS, OK
+from tfgraft.cli.ops import ops
 from tfgraft.cli.terminal import Terminal
 from tfgraft.errors import TfGraftError
-
-OK, FAILED, USAGE, DIFFERS, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def plan(args: argparse.Namespace, terminal: Terminal) -> int:
@@ -130,44 +130,6 @@ def engines(args: argparse.Namespace, terminal: Terminal) -> int:
         terminal.note(f"warning: plugin {p['plugin']} of {p['distribution']} could not be loaded: {p['error']}")
     terminal.result("\n".join(lines) or "no engines are registered", {"engines": rows, "problems": problems})
     return OK
-
-
-def ops(args: argparse.Namespace, terminal: Terminal) -> int:
-    """List converters and decompositions."""
-    from tfgraft.registry.registry import Registry
-
-    registry = Registry.default()
-    sets: tuple[str, ...] | None = None
-    if args.engine:
-        if args.engine not in registry.engines:
-            known = ", ".join(sorted(registry.engines)) or "none"
-            raise TfGraftError(f"There is no engine {args.engine!r}; registered are: {known}.")
-        sets = registry.engines[args.engine].converters
-    rows = [
-        {
-            "op": c.op,
-            "kind": "converter",
-            "converters": c.engine,
-            "layer": c.layer,
-            "source": c.source,
-            "notes": c.notes,
-        }
-        for c in registry.converters()
-        if sets is None or c.engine in sets
-    ]
-    rows += [
-        {"op": d.op, "kind": "decomposition", "converters": "", "layer": d.layer, "source": d.source, "notes": d.notes}
-        for d in registry.decompositions()
-    ]
-    rows.sort(key=lambda r: (r["op"], r["kind"], r["converters"]))
-    lines = [_op_line(**row) for row in rows]
-    terminal.result("\n".join(lines) or "no op has a converter", {"ops": rows})
-    return OK
-
-
-def _op_line(op: str, kind: str, converters: str, layer: str, source: str, notes: str) -> str:
-    name = "* (any other)" if op == "*" else op
-    return f"{name:<32} {converters or kind:<14} {layer:<9} {notes}".rstrip()
 
 
 COMMANDS = {

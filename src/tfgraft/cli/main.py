@@ -9,7 +9,8 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 
-from tfgraft.cli.commands import COMMANDS, FAILED, INTERRUPTED
+from tfgraft.cli.codes import FAILED, INTERRUPTED
+from tfgraft.cli.commands import COMMANDS
 from tfgraft.cli.parser import make_parser
 from tfgraft.cli.terminal import Terminal
 from tfgraft.errors import TfGraftError

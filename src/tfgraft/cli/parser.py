@@ -52,8 +52,11 @@ def make_parser() -> argparse.ArgumentParser:
     )
 
     _command(commands, "engines", "list the engines, and whether they work here", common)
-    ops = _command(commands, "ops", "list the ops that have a converter or a decomposition", common)
-    ops.add_argument("--engine", metavar="E", help="only what this engine uses")
+    ops = _command(commands, "ops", "list the ops that have a converter or a decomposition, and what it asks", common)
+    ops.add_argument("ops", nargs="*", metavar="OP", help="only these ops, such as Conv2D; default all")
+    ops.add_argument("--engine", action="append", default=[], metavar="E", help="only what this engine uses (repeat)")
+    _add_option(ops)
+    ops.add_argument("--markdown", type=Path, metavar="FILE", help="write a page with the tables of the engines")
     return parser
 
 
@@ -97,7 +100,12 @@ def _model() -> argparse.ArgumentParser:
         metavar="PATTERN",
         help="an op, a node or a pattern of node names that stays native (repeat for more)",
     )
-    model.add_argument(
+    _add_option(model)
+    return model
+
+
+def _add_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--option",
         type=_option,
         action="append",
@@ -105,7 +113,6 @@ def _model() -> argparse.ArgumentParser:
         metavar="key=value",
         help="an option of the engine; the value is read as JSON if it is JSON (repeat for more)",
     )
-    return model
 
 
 def _positive(text: str) -> int:
