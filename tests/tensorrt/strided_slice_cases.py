@@ -41,6 +41,17 @@ def _best(x: Any) -> Any:
     return x[:, tf.argmax(x[0, :, 0], output_type=tf.int32), 1:]
 
 
+def _running(x: Any) -> Any:
+    """Add up rows, a slice of them and an update of them, at the positions that a loop counts."""
+
+    def body(i: Any, total: Any, rows: Any) -> Any:
+        part = tf.slice(x, tf.stack([i, 0, 0]), [1, 4, 5])
+        return i + 1, total + x[i] + part[0], tf.tensor_scatter_nd_add(rows, [[i]], [x[i]])
+
+    start = (0, tf.zeros_like(x[0]), tf.ones_like(x))
+    return tf.while_loop(lambda i, *_: i < tf.shape(x)[0], body, start)[1:]
+
+
 CASES: list[OpCase] = [
     *taken(SHARED, (_OP,), PLAIN),
     *_computed(),
@@ -52,6 +63,7 @@ CASES: list[OpCase] = [
     *(OpCase(f"of-none-{s}", _OP, lambda x, s=s: x[1::s, :2], [_X[:0, :, 0]], dynamic=True) for s in (1, 2, -1)),
     OpCase("bfloat16", _OP, lambda x: x[1:, ::-2, 0], [_X.astype(tf.bfloat16.as_numpy_dtype)]),
     OpCase("device", _OP, _best, [_X]),
+    *(OpCase(f"rows-{d}", "StatelessWhile", _running, [_X], dynamic=d) for d in (False, ((None, 4, 5),))),
     OpCase("device-dynamic", _OP, _best, [_X], dynamic=True),
     OpCase("shape", _OP, lambda x: tf.shape(x)[1:] * tf.shape(x)[-1] + tf.shape(x)[:2], [_X], dynamic=True),
     held(_OP, lambda x: x[:, tf.shape(x)[1] // 2, ..., -1], "index", dynamic=PARTLY),
