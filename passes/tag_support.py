@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from tfgraft.graph.dtypes import PLAIN
 from tfgraft.graph.facts import Fact
-from tfgraft.graph.functions import MUST_COMPILE, called
+from tfgraft.graph.functions import MUST_COMPILE, called, called_by
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.node import Node
 from tfgraft.graph.opdefs import ARG
@@ -83,12 +83,14 @@ class TagSupport:
         total, done = sum(len(g) for g in graphs), 0
         for one in graphs:
             for node in one:
-                entry = self._denied(node)
+                entry, inner = self._denied(node.op, node.name), ""
+                tag = _tag(one, node, ctx.registry, sets) if entry is None else _PASS
+                if entry is None and tag.role == "candidate" and self.denylist:
+                    entry, inner = self._denied_inside(one, node)
                 if entry is not None:
                     unused.pop(entry, None)
-                    tag = native("denylist", f"The denylist names it ({entry!r}).", entry)
-                else:
-                    tag = _tag(one, node, ctx.registry, sets)
+                    what = f"{inner}, in a function that it calls" if inner else "it"
+                    tag = native("denylist", f"The denylist names {what} ({entry!r}).", entry)
                 one.facts.set(TAG, node.name, tag)
                 counts[tag.role] += 1
                 done += 1
@@ -98,13 +100,27 @@ class TagSupport:
             ctx.say(self.name, "warning", "denylist", f"The denylist's entry {entry!r} matches no operation.")
         return PassResult(summary=", ".join(f"{count} {role}" for role, count in counts.items()))
 
-    def _denied(self, node: Node) -> str | None:
-        if node.op == "Const":
+    def _denied(self, op: str, name: str) -> str | None:
+        if op == "Const":
             return None
         for entry in self.denylist:
-            if entry in (node.op, node.name) or fnmatchcase(node.name, entry):
+            if entry in (op, name) or fnmatchcase(name, entry):
                 return entry
         return None
+
+    def _denied_inside(self, graph: Graph, node: Node) -> tuple[str | None, str]:
+        """Return the denylist's entry for a node in a function that a node calls, and that node."""
+        pending, seen = list(node.attrs.functions), set()
+        while pending:
+            function = pending.pop()
+            if function in seen or function not in graph.library:
+                continue
+            seen.add(function)
+            for inner in graph.library.get(function).node_def:
+                if (entry := self._denied(inner.op, inner.name)) is not None:
+                    return entry, inner.name
+                pending.extend(called_by(inner))
+        return None, ""
 
 
 def sets_of(registry: Registry, engine: str, options: Mapping[str, Any]) -> tuple[str, ...]:

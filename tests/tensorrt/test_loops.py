@@ -179,3 +179,13 @@ def test_a_branch_that_cannot_be_taken_is_named_and_the_others_have_engines(regi
     for p in (True, False):
         (got,) = _run(grafted, p, _X[0, :2])
         np.testing.assert_allclose(got, _half_taken(tf.constant(p), _X[0, :2]), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("denied", ["Softmax", "cond/Softmax*", "*/Softmax*"])
+def test_the_denylist_holds_in_functions_too(denied: str, registry: Registry) -> None:
+    function = tf.function(_branch, input_signature=[tf.TensorSpec([], tf.bool), tf.TensorSpec([2, 3])])
+    report = tfgraft.plan(function.get_concrete_function(), engine="reference", registry=registry, denylist=[denied])
+    (node,) = [n for n in report.nodes if n.op in ("If", "StatelessIf")]
+    assert (node.fate, node.code) == ("native", "denylist")
+    assert "Softmax" in node.reason
+    assert not [d for d in report.diagnostics if d.code == "denylist" and d.severity == "warning"]
