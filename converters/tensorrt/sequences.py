@@ -47,24 +47,27 @@ def _inside(op: str) -> Converter:
 _INSIDE = {op: _inside(op) for op in ("TensorListGetItem", "TensorListSetItem")}
 _LOOP = Converter("While", "tensorrt", convert_while, _ANY, partial(check_while, own=_INSIDE), source=__name__)
 
+_LOOPS = frozenset({"While", "StatelessWhile"})
+_TENSOR = frozenset({"TensorListFromTensor"})
+_EMPTY = frozenset({"TensorListReserve"})
+
 SEQUENCES = {
     **{entry.op: entry for entries in (_from_tensor, _stack, _reserve) for entry in entries},
-    "While": _LOOP,
-    "StatelessWhile": _LOOP,
+    **dict.fromkeys(_LOOPS, _LOOP),
 }
 """Entries, by op, for the nodes of a function that a node calls."""
 
 
 def check_lists(body: Graph) -> Support:
-    """Say whether each list of a body goes where the loops can take it."""
+    """Say whether each list of a body comes from where its reader can take it."""
     for node in body:
-        if node.op not in ("While", "StatelessWhile"):
-            continue
-        loop = While.of(node_view(body, node.name))
-        for k in loop.variables:
-            if not loop.is_list(k):
-                continue
+        loop = While.of(node_view(body, node.name)) if node.op in _LOOPS else None
+        if loop is not None:
+            wanted = {k: _TENSOR if loop.is_fixed(k) else _EMPTY for k in loop.variables if loop.is_list(k)}
+        else:
+            wanted = {0: _TENSOR | _LOOPS} if node.op == "TensorListStack" else {}
+        for k, makers in wanted.items():
             maker = body.node(source(body, body.inputs(node.name)[k]).node).op
-            if maker != ("TensorListFromTensor" if loop.is_fixed(k) else "TensorListReserve"):
+            if maker not in makers:
                 return Unsupported("control-flow", f"{node.name} has a tensor list made by {maker}.", f"input {k}")
     return SUPPORTED

@@ -265,6 +265,22 @@ def _stateful_call(x: Any) -> Any:
     return tf.raw_ops.StatefulPartitionedCall(args=[x], Tout=[tf.float32], f=_concrete(tf.nn.relu, _FLOATS))
 
 
+def _empty_list(x: Any) -> Any:
+    def body(x: Any) -> Any:
+        items = tf.raw_ops.TensorListReserve(element_shape=[3], num_elements=2, element_dtype=tf.float32)
+        return x + tf.raw_ops.TensorListStack(input_handle=items, element_shape=[3], element_dtype=tf.float32)
+
+    return tf.function(body)(x)
+
+
+def _tensor_list(x: Any) -> Any:
+    def body(x: Any) -> Any:
+        items = tf.raw_ops.TensorListFromTensor(tensor=x, element_shape=[3])
+        return x + tf.raw_ops.TensorListStack(input_handle=items, element_shape=[3], element_dtype=tf.float32)
+
+    return tf.function(body)(x)
+
+
 def _twice(x: Any) -> Any:
     once = tf.function(lambda v: tf.tanh(v) + 1.0)
     return tf.function(lambda v: once(once(v)))(x)
@@ -274,6 +290,8 @@ CASES: list[OpCase] = [
     *_IFS,
     *_WHILES,
     _case("PartitionedCall", "plain", _called, _X, _X * 2),
+    _case("PartitionedCall", "list", _tensor_list, _X),
+    _case("PartitionedCall", "empty-list", _empty_list, _X, **refused("control-flow")),
     _case("PartitionedCall", "nested", _twice, _X, **_ROWS),
     _case("PartitionedCall", "loop", lambda x: tf.function(_times(3, lambda v: v + 1.0))(x), _X),
     _case(
