@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -53,6 +54,7 @@ class TensorRtBuilder:
 
     def build(self, cluster: Cluster, context: BuildContext) -> BuiltEngine:
         """Convert the cluster, build the network, serialize the engine."""
+        start = time.perf_counter()
         options = TensorRtOptions.of(context.options)
         graph = context.graph
         source: Source
@@ -71,7 +73,7 @@ class TensorRtBuilder:
             tuple(tensor_info(graph, ref) for ref in cluster.outputs),
             tuple(const_info(graph.node(ref.node)) for ref in cluster.weights),
             {**plan.metadata, "route": options.route, "options": _lasting(options)},
-            plan.statistics,
+            {"seconds": round(time.perf_counter() - start, 3), **plan.statistics},
         )
 
     def load(self, engine: BuiltEngine, weights: Sequence[Array], device: Device) -> DeviceExecutor:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-import tfgraft.runtime
 from tfgraft.plugins.protocol import (
     Array,
     BuildContext,
@@ -103,8 +103,12 @@ class DeviceEngine:
         host(y)[...] = work + 1
 
 
+@functools.cache
 def register_device() -> HostMemory:
-    """Register a second kernel of the engine op, for nodes with the attribute `_kernel`; return its memory."""
+    """Register a second kernel of the engine op, for nodes with the attribute `_kernel`; return its memory.
+
+    TensorFlow takes a kernel once in a process.
+    """
     process, _ = current()
     memory = HostMemory()
     functions = callbacks(process, Device("GPU"), memory)
@@ -119,5 +123,4 @@ def register_device() -> HostMemory:
     api.TF_RegisterKernelBuilder(b"TfGraftTestDevice", builder, status)
     api.check(status, "registering the test's kernel")
     api.TF_DeleteStatus(status)
-    tfgraft.runtime.reset_counters()
     return memory

@@ -14,6 +14,7 @@ import tfgraft.runtime
 from tests.runtime.affine import AffineBuilder, affine_engine
 from tests.runtime.device import LABEL, DeviceEngine, HostMemory, register_device
 from tests.runtime.graphs import engine_graph, numbers, run_once, session_of
+from tfgraft.passes.replace_clusters import on_device as on_device_of
 from tfgraft.plugins.protocol import Device, DeviceArray, converter_sets, device_kinds
 
 
@@ -154,3 +155,17 @@ def test_builders_say_where_and_how_they_build() -> None:
     assert device_kinds(AffineBuilder()) == ("CPU",)
     assert device_kinds(DeviceEngine()) == ("GPU",)
     assert converter_sets(AffineBuilder(converters=("a", "b")), {}) == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("device", "kinds", "placed"),
+    [
+        ("", ("CPU",), "/device:CPU:0"),
+        ("/device:GPU:0", ("CPU",), "/device:CPU:0"),
+        ("/job:worker/replica:0/task:1/device:GPU:3", ("CPU",), "/job:worker/replica:0/task:1/device:CPU:0"),
+        ("", ("GPU",), ""),
+        ("/device:GPU:1", ("GPU",), "/device:GPU:1"),
+    ],
+)
+def test_engines_of_the_cpu_are_pinned_to_it(device: str, kinds: tuple[str, ...], placed: str) -> None:
+    assert on_device_of(device, kinds) == placed

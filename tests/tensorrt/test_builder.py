@@ -45,7 +45,7 @@ def test_builds_for_a_gpu_without_one(name: str, route: str, capability: str, ev
     assert engine.metadata["compute_capabilities"] == [capability]
     assert engine.metadata["route"] == route
     assert engine.statistics["layers"] >= 2
-    assert engine.statistics["build_seconds"] > 0
+    assert engine.statistics["seconds"] >= engine.statistics["build_seconds"] > 0
     assert [i.dtype for i in (*engine.inputs, *engine.outputs)] == ["float32", "float32"]
 
 

@@ -54,6 +54,7 @@ def test_engines_are_built(route: str, everything: Registry) -> None:
         metadata = read_metadata(node.attr["metadata"].s).metadata
         assert metadata["route"] == route
         assert metadata["compute_capabilities"] == ["8.6", "8.9"]
+    assert all(c.build["layers"] >= 3 for c in grafted.report.clusters)
 
 
 def test_segments_run_and_say_why_once(everything: Registry, caplog: pytest.LogCaptureFixture) -> None:

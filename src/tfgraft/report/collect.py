@@ -65,6 +65,7 @@ def _cluster(cluster: Cluster, built: Built | None, engine_node: str) -> Cluster
         cluster.size,
         engine_node,
         len(built.engine.payload) if built else 0,
+        dict(built.engine.statistics) if built else {},
     )
 
 

@@ -6,7 +6,7 @@ import difflib
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tfgraft.passes.base import Diagnostic
@@ -21,6 +21,7 @@ class ClusterReport:
         size: ops that compute something.
         engine_node: the node that replaced it; empty in a plan.
         payload_bytes: size of the serialized engine; 0 in a plan.
+        build: what the builder says of the build (seconds, layers); empty in a plan.
     """
 
     id: str
@@ -33,6 +34,7 @@ class ClusterReport:
     size: int = 0
     engine_node: str = ""
     payload_bytes: int = 0
+    build: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
