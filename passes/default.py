@@ -10,6 +10,7 @@ from tfgraft.passes.free_constants import FreeConstants
 from tfgraft.passes.fuse_dilations import FuseDilations
 from tfgraft.passes.grappler import Grappler
 from tfgraft.passes.infer_shapes import InferShapes
+from tfgraft.passes.inline_calls import InlineCalls
 from tfgraft.passes.instruments import Timing, Verify
 from tfgraft.passes.outline_loops import OutlineLoops
 from tfgraft.passes.pipeline import Pipeline
@@ -43,6 +44,7 @@ def default_pipeline(
     passes += [
         FreeConstants(),
         InferShapes(),
+        InlineCalls(),
         FuseDilations(),
         Decompose(),
         OutlineLoops(),

@@ -69,7 +69,7 @@ def _copy(
     waits = list(graph.control_inputs(old.name))
     names = {}
     for inner in body.graph:
-        if inner.name not in body.inputs:
+        if inner.name not in body.inputs and inner.name not in body.unused:
             name, i = f"{old.name}/{inner.name}", 0
             while name in graph or name in taken:
                 i += 1
@@ -82,7 +82,7 @@ def _copy(
         return TensorRef(names[ref.node], ref.port) if i is None else outer[i]
 
     for inner in body.graph:
-        if inner.name in body.inputs:
+        if inner.name not in names:
             continue
         before = body.graph.inputs(inner.name)
         controls = [names[c] for c in body.graph.control_inputs(inner.name) if c in names]

@@ -34,10 +34,12 @@ class Body:
     Args:
         graph: the nodes, with shapes inferred; its fetches are the node's outputs in order.
         inputs: for each node of the graph that stands for one of the node's data inputs, which one.
+        unused: nodes of the graph that are left out.
     """
 
     graph: Graph
     inputs: dict[str, int]
+    unused: frozenset[str] = frozenset()
 
 
 def trace(entry: Decomposition, view: NodeView, node: OneNode) -> Body:
