@@ -60,8 +60,8 @@ def rint(x: Any) -> Any:
 
 @decomposition("ClipByValue")
 def clip_by_value(x: Any, low: Any, high: Any) -> Any:
-    """min(max(x, low), high)."""
-    return tf.minimum(tf.maximum(x, low), high)
+    """max(min(x, high), low)."""
+    return tf.maximum(tf.minimum(x, high), low)
 
 
 @decomposition("ApproximateEqual")

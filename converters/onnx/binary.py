@@ -69,12 +69,14 @@ def add_n(ctx: OnnxContext, view: NodeView, inputs: list[str]) -> str:
 @converter("ClipByValue", engine="onnx", spec=OpSpec(dtypes=NUMERIC))
 @elementwise
 def clip_by_value(ctx: OnnxContext, view: NodeView, inputs: list[str]) -> str:
-    """TF ClipByValue -> Clip where both bounds are scalars, else Min(Max(x, low), high)."""
+    """TF ClipByValue -> Clip where both bounds are constants in order, else Max(Min(x, high), low)."""
+    low, high = view.const(1), view.const(2)
 
     def emit(values: list[str]) -> str:
-        if view.rank(1) == 0 and view.rank(2) == 0:
+        if low is not None and high is not None and low.ndim == high.ndim == 0 and low <= high:
             return ctx.node("Clip", values)
-        return ctx.node("Min", [ctx.node("Max", values[:2]), values[2]])
+        # Where the bounds cross, TensorFlow gives the lower one, and ONNX's Clip the higher one.
+        return ctx.node("Max", [ctx.node("Min", [values[0], values[2]]), values[1]])
 
     return carried(ctx, view.dtype(), _ORDERED, inputs, emit)
 

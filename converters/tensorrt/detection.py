@@ -206,7 +206,14 @@ def _check_never(view: NodeView) -> Support:
     )
 
 
-@converter("NonMaxSuppression", "NonMaxSuppressionV2", "NonMaxSuppressionV3", engine="tensorrt", check=_check_never)
+@converter(
+    "NonMaxSuppression",
+    "NonMaxSuppressionV2",
+    "NonMaxSuppressionV3",
+    engine="tensorrt",
+    check=_check_never,
+    notes="Never taken: how many boxes are chosen depends on the data. NonMaxSuppressionV4 is, with padding.",
+)
 def non_max_suppression(ctx: TensorRtContext, view: NodeView) -> None:
     """TF NonMaxSuppression, V2, V3: refused in any case."""
     raise NotImplementedError(view.op)

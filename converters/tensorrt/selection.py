@@ -44,7 +44,12 @@ def _check_never(view: NodeView) -> Support:
     )
 
 
-@converter("Where", engine="tensorrt", check=_check_never)
+@converter(
+    "Where",
+    engine="tensorrt",
+    check=_check_never,
+    notes="Never taken: how many places it finds depends on the data. tf.where with three arguments is SelectV2.",
+)
 def where(ctx: TensorRtContext, view: NodeView) -> None:
     """TF Where, which returns indices: refused in any case."""
     raise NotImplementedError(view.op)

@@ -135,6 +135,8 @@ def _binary() -> list[OpCase]:
     cases += both("AddV2", lambda x: x + tf.constant(np.arange(24, dtype="f").reshape(6, 4)), "matrix")
     cases += both("Mul", lambda x: x * tf.reduce_mean(x, (1, 2), keepdims=True), "gate")
     cases += both("ClipByValue", lambda x: tf.raw_ops.ClipByValue(t=x, clip_value_min=0.0, clip_value_max=0.5))
+    cases += [raw("ClipByValue", full, K(1, "float32"), K(-1, "float32"), id="crossed")]
+    cases += [raw("ClipByValue", full, least + 2, least, id="crossed")]
     return cases
 
 

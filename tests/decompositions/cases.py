@@ -48,6 +48,7 @@ CASES = [
     OpCase("broadcast", "SquaredDifference", lambda x, y: tf.math.squared_difference(x, y), [_X, _Y[0]], dynamic=True),
     OpCase("halves", "Rint", lambda x: tf.math.rint(x), [np.array([-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 2.4], "f")]),
     OpCase("x", "ClipByValue", lambda x: r.ClipByValue(t=x, clip_value_min=-0.5, clip_value_max=0.5), [_X]),
+    OpCase("crossed", "ClipByValue", lambda x: r.ClipByValue(t=x, clip_value_min=0.5, clip_value_max=-0.5), [_X]),
     OpCase("near", "ApproximateEqual", lambda x: r.ApproximateEqual(x=x, y=_X + 0.01, tolerance=0.02), [_X]),
     OpCase("far", "ApproximateEqual", lambda x: r.ApproximateEqual(x=x, y=_Y, tolerance=0.5), [_X]),
     OpCase("signs", "TruncateMod", lambda x: tf.truncatemod(x, 3), [_I]),
