@@ -27,6 +27,8 @@ from tfgraft.plugins.tensorrt.shapes import profiles_of
 from tfgraft.plugins.tensorrt.sources import SETS, NativeSource, onnx_source
 from tfgraft.registry.support import Support
 
+_NO_LAYER = "has no runners that implement it"
+
 
 @dataclass(frozen=True)
 class TensorRtBuilder:
@@ -65,7 +67,10 @@ class TensorRtBuilder:
         _check_ranks(cluster, context)
         profiles = profiles_of(cluster.inputs, graph, options)
         make = make_plan_isolated if _isolated(source, options) else make_plan
-        plan = make(source, profiles, options)
+        try:
+            plan = make(source, profiles, options)
+        except BuildError as error:
+            raise _with_alike(error, cluster, context) from error
         return BuiltEngine(
             self.name,
             plan.payload,
@@ -100,6 +105,15 @@ def _isolated(source: Source, options: TensorRtOptions) -> bool:
     _, trt = find_flavour(options.flavour)
     logger = process_logger(trt)
     return source.may_abort(trt, trt.Builder(logger), logger)
+
+
+def _with_alike(error: BuildError, cluster: Cluster, context: BuildContext) -> BuildError:
+    """Name all nodes of the culprit's op where TensorRT has no such layer at all: each attempt costs a build."""
+    if error.node is None or _NO_LAYER not in str(error):
+        return error
+    op = context.graph.node(error.node).op
+    alike = {name: str(error) for name in cluster.nodes if context.graph.node(name).op == op and name != error.node}
+    return BuildError(str(error), error.node, error.code, {**alike, **error.others})
 
 
 def _check_ranks(cluster: Cluster, context: BuildContext) -> None:
