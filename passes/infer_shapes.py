@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
+from tensorflow.core.grappler.costs import op_performance_data_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow.python.grappler import item as grappler_item
 
@@ -115,10 +117,28 @@ def infer(graph: Graph, arguments: list[Shape] | None = None) -> None:
     meta.collection_def["train_op"].node_list.value.extend(sinks)
     graph.facts.clear(TENSORS)
     graph.facts.update(TENSORS, known)
-    properties = grappler_item.Item(meta, ignore_colocation=True, ignore_user_placement=True).GetOpProperties()
+    try:
+        properties = grappler_item.Item(meta, ignore_colocation=True, ignore_user_placement=True).GetOpProperties()
+    except Exception:  # Grappler refuses some graphs that TensorFlow runs, as it does `tf.shape(x)[::-1]` of any rank
+        properties = _from_import(graph_def)
     for name, outputs in properties.items():
         if name in graph and name not in known:
             graph.facts.set(TENSORS, name, _with_types(graph, name, outputs))
+
+
+def _from_import(graph_def: Any) -> dict[str, list[Any]]:
+    """Return what TensorFlow infers while it imports a graph: no equal unknown dimensions, and less in loops."""
+    graph = tf.Graph()
+    with graph.as_default():
+        tf.graph_util.import_graph_def(graph_def, name="")
+    properties = {}
+    for operation in graph.get_operations():
+        outputs = [op_performance_data_pb2.OpInfo.TensorProperties() for _ in operation.outputs]
+        for proto, tensor in zip(outputs, operation.outputs, strict=True):
+            proto.dtype = tensor.dtype.as_datatype_enum
+            proto.shape.CopyFrom(tensor.shape.as_proto())
+        properties[operation.name] = outputs
+    return properties
 
 
 def _with_types(graph: Graph, name: str, outputs: Any) -> tuple[TensorInfo, ...]:
