@@ -100,9 +100,12 @@ def make_plan(source: Source, profiles: Sequence[Profile], options: TensorRtOpti
 
 
 def culprit(message: str, origins: Mapping[str, str]) -> str | None:
-    """Return the TensorFlow node behind the layer that a message of TensorRT names, the longest name first."""
+    """Return the TensorFlow node behind the layer that a message of TensorRT names, the longest name first.
+
+    The ONNX parser puts numbers after the names of nodes that become several layers.
+    """
     for name in sorted(origins, key=len, reverse=True):
-        if name in message and re.search(rf"(?<![\w/]){re.escape(name)}(?![\w/])", message):
+        if name in message and re.search(rf"(?<![\w/]){re.escape(name)}(_\d+)?(?![\w/])", message):
             return origins[name]
     return None
 

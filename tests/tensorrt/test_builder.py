@@ -184,6 +184,8 @@ def test_the_culprit_is_the_longest_name_that_is_there() -> None:
     origins = {"a/relu": "a", "a/relu_2": "b", "relu": "c"}
     assert culprit("Error in a/relu_2: no", origins) == "b"
     assert culprit("Error in [a/relu]: no", origins) == "a"
+    assert culprit("Error in a/relu_32: no", origins) == "a", "one of several layers of an ONNX node"
+    assert culprit("Error in a/relu_x: no", origins) is None
     assert culprit("Error in x/relu: no", origins) is None
     assert culprit("nothing", origins) is None
 
