@@ -119,7 +119,7 @@ def infer(graph: Graph, arguments: list[Shape] | None = None) -> None:
     graph.facts.update(TENSORS, known)
     try:
         properties = grappler_item.Item(meta, ignore_colocation=True, ignore_user_placement=True).GetOpProperties()
-    except Exception:  # Grappler refuses some graphs that TensorFlow runs, as it does `tf.shape(x)[::-1]` of any rank
+    except Exception:  # Grappler refuses some graphs that TensorFlow runs, such as `tf.shape(x)[::-1] + 1`
         properties = _from_import(graph_def)
     for name, outputs in properties.items():
         if name in graph and name not in known:
