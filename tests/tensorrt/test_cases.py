@@ -20,6 +20,7 @@ from tests.tensorrt import (
     cumulative_cases,
     detection_cases,
     division_cases,
+    edge_cases,
     einsum_cases,
     fill_cases,
     formats_cases,
@@ -66,6 +67,7 @@ CASES: list[OpCase] = [
     *cumulative_cases.CASES,
     *detection_cases.CASES,
     *division_cases.CASES,
+    *edge_cases.CASES,
     *einsum_cases.CASES,
     *fill_cases.CASES,
     *formats_cases.CASES,
@@ -92,6 +94,7 @@ CASES: list[OpCase] = [
     *transposed_convolution_cases.CASES,
     *unary_cases.CASES,
 ]
+CASES += edge_cases.rows(CASES)
 
 
 @pytest.fixture(scope="session")

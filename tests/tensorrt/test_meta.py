@@ -33,6 +33,14 @@ NEVER = {
 }
 """Ops whose entry is there to say why they are never taken."""
 
+NO_EDGE = {
+    "DataFormatVecPermute": {"zero": "TensorFlow takes vectors of 2, 4 and 5, and pairs"},
+    "LinSpace": {"zero": "its inputs are scalars"},
+    "Range": {"zero": "its inputs are scalars", "one": "its inputs are scalars"},
+    "TensorStridedSliceUpdate": {"unknown": "it needs every dimension"},
+}
+"""Edges that no case of an op can have, and why."""
+
 _READABLE = "TensorFlow loads no graph whose functions cannot be read"
 WITHOUT_A_CASE = {
     ("If", "control-flow"): _READABLE,
@@ -121,6 +129,19 @@ def test_every_refusal_that_is_expected_is_a_code() -> None:
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.op)
 def test_every_converter_converts_a_case(entry: Converter) -> None:
     assert (entry.op in CONVERTED) is not (entry.op in NEVER)
+
+
+@pytest.mark.parametrize("entry", [e for e in ENTRIES if e.op not in NEVER], ids=lambda e: e.op)
+def test_every_converter_has_cases_at_the_edges(entry: Converter) -> None:
+    """Dimensions that are unknown, zero and one, unless there is a reason."""
+    cases = [case for case in CASES if case.op == entry.op and case.refusal is None]
+    shapes = [np.shape(value) for case in cases for value in case.inputs]
+    shown = {
+        "unknown": any(case.dynamic or case.unknown_rank for case in cases),
+        "zero": any(0 in shape for shape in shapes),
+        "one": any(1 in shape for shape in shapes),
+    }
+    assert {edge for edge, is_shown in shown.items() if not is_shown} == set(NO_EDGE.get(entry.op, {}))
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.op)
