@@ -90,7 +90,7 @@ CASES: list[OpCase] = [
     _combined(3, 20, 3, id="dynamic", case={"dynamic": ((None, None, 3, 4), (None, None, 3))}),
     _combined(2, 4, least=2.0, id="nothing"),
     _combined(2, 4, id="no-image", images=slice(0), case={"dynamic": ((None, 12, 1, 4), (None, 12, 3))}),
-    _combined(2, 4, case=refused("unknown-dim", **_UNKNOWN_CLASSES)),
+    _combined(2, 4, id="classes", case=refused("unknown-dim", **_UNKNOWN_CLASSES)),
     _combined(2, 4000, case=refused("attribute")),
     _combined(np.array(2, np.int32), 4, case=refused("not-constant")),
     *(

@@ -33,14 +33,19 @@ CASES: list[OpCase] = [
     *(raw("DataFormatVecPermute", x.astype(t), src_format=a, dst_format=b) for x, a, b in _VECTORS[:3] for t in _INTS),
     *(
         raw(
-            "DataFormatVecPermute", x, src_format=a, dst_format=b, case={"dynamic": ((len(x), *[None] * (x.ndim - 1)),)}
+            "DataFormatVecPermute",
+            x,
+            id="pairs-unknown",
+            src_format=a,
+            dst_format=b,
+            case={"dynamic": ((len(x), *[None] * (x.ndim - 1)),)},
         )
         for x, a, b in _VECTORS[:2]
     ),
     OpCase("shape", "DataFormatVecPermute", _shape, [np.ones((2, 3, 1, 5), "f")], dynamic=True),
     raw("DataFormatVecPermute", _VECTORS[0][0], case=refused("unknown-dim", **DYNAMIC)),
     raw("DataFormatVecPermute", _VECTORS[0][0], case=refused("unknown-rank", **UNKNOWN)),
-    *(raw("DataFormatDimMap", np.array(x, t)) for x in (0, -1, [1, 3, -4], [[2], [-2]], []) for t in _INTS),
+    *(raw("DataFormatDimMap", np.array(x, t), id=str(x)) for x in (0, -1, [1, 3, -4], [[2], [-2]], []) for t in _INTS),
     raw("DataFormatDimMap", np.array([1, 3]), src_format="NCHW", dst_format="NHWC", case=DYNAMIC),
     OpCase("three", "DataFormatDimMap", _axis, [np.arange(-5, 5, dtype="int32")]),
     raw("DataFormatDimMap", np.array([1, 3]), case=refused("unknown-rank", **UNKNOWN)),

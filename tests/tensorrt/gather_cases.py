@@ -22,7 +22,7 @@ _ORDER = np.array([2, 0, 3, 1])
 
 
 def _batched(batch: int, axis: int, **case: Any) -> OpCase:
-    return raw("GatherV2", _X, _AT, K(axis), batch_dims=batch, case=case)
+    return raw("GatherV2", _X, _AT, K(axis), id=f"axis-{axis}", batch_dims=batch, case=case)
 
 
 def _from_counted(x: Any) -> Any:
@@ -50,7 +50,7 @@ CASES: list[OpCase] = [
     raw("GatherNd", _B, _AT),
     raw("GatherNd", _X, _AT, case={"dynamic": ((None,) * 4, (None, None, 2))}),
     raw("GatherNd", _X, np.zeros((3, 0), "int32"), id="whole"),
-    raw("GatherNd", _X, np.zeros((3, 0), "int32"), id="whole", case={"dynamic": ((None,) * 4, (None, 0))}),
+    raw("GatherNd", _X, np.zeros((3, 0), "int32"), id="whole-unknown", case={"dynamic": ((None,) * 4, (None, 0))}),
     raw("InvertPermutation", np.array([0])),
     OpCase("constant", "InvertPermutation", lambda x: x + tf.raw_ops.InvertPermutation(x=_ORDER), [_ORDER]),
     OpCase("counted", "InvertPermutation", _from_counted, [_X[0]], dynamic=True),

@@ -26,7 +26,7 @@ CASES: list[OpCase] = [
     raw("PadV2", _X[:0], K(_PAIRS), np.float32(np.nan), case=DYNAMIC | {"dynamic": ((None, 3), ())}),
     raw("PadV2", _X, K(_PAIRS), np.float32(-np.inf)),
     *(raw("MirrorPad", _B, K([[2, 1], [0, 2]]), mode=mode) for mode in _MODES),
-    *(raw("MirrorPad", _X.astype(t), K(_PAIRS), mode="SYMMETRIC") for t in sorted(PLAIN - {"bfloat16"})),
+    *(raw("MirrorPad", _X.astype(t), K(_PAIRS), id="types", mode="SYMMETRIC") for t in sorted(PLAIN - {"bfloat16"})),
     *(raw("MirrorPad", _X, np.array([[2, 2], [1, 0]]), id="far", mode=mode) for mode in _MODES),
     *(raw("MirrorPad", _X[:1], K([[0, 0], [2, 2]]), mode=mode, case=DYNAMIC) for mode in _MODES),
     raw("MirrorPad", _X[:0], K([[0, 0], [1, 1]]), mode="SYMMETRIC"),

@@ -32,7 +32,7 @@ def _of_rows(op: str) -> Any:
 def _depths() -> list[OpCase]:
     cases = []
     for op in _DEPTH:
-        cases += [raw(op, (_DEEP % 100).astype(t), block_size=2) for t in _TYPES]
+        cases += [raw(op, (_DEEP % 100).astype(t), id="types", block_size=2) for t in _TYPES]
         cases += [raw(op, _DEEP, block_size=2, case=case) for case in (DYNAMIC, {"dynamic": ((None, None, None, 16),)})]
         cases += [raw(op, _DEEP[:0], block_size=2, case=DYNAMIC), raw(op, _DEEP > 50, block_size=2)]
         cases += both(op, _of_rows(op))
@@ -46,8 +46,10 @@ def _depths() -> list[OpCase]:
 def _batches() -> list[OpCase]:
     cases: list[OpCase] = []
     for op in _ND:
-        cases += [raw(op, _X.astype(t), K([2, 2]), _ENDS) for t in _TYPES]
-        cases += [raw(op, _X, K([2, 2]), np.array([[1, 1], [0, 2]]), case=case) for case in (None, _FAR)]
+        cases += [raw(op, _X.astype(t), K([2, 2]), _ENDS, id="types") for t in _TYPES]
+        cases += [
+            raw(op, _X, K([2, 2]), np.array([[1, 1], [0, 2]]), id=i, case=c) for i, c in (("", None), ("far", _FAR))
+        ]
         cases += [raw(op, _X[:0], K([2, 2]), _ENDS, case=DYNAMIC), raw(op, _X, K([1, 4]), K([[0, 0], [0, 0]]))]
         cases += [
             raw(op, _X.astype("float64"), K([2, 2]), _ENDS, case=refused("dtype")),

@@ -51,7 +51,7 @@ CASES: list[OpCase] = [
     raw("Reshape", _X[:0], K([0, 12]), id="rows", case=DYNAMIC),
     raw("Reshape", _X[:, :0], np.array([0, 4, 5], "int64"), id="fed"),
     *(
-        OpCase(f"{name}-{'-'.join(map(str, x.shape))}", "Reshape", build, [x], dynamic=dynamic)
+        OpCase(f"{name}-{'-'.join(map(str, x.shape))}-{dynamic}", "Reshape", build, [x], dynamic=dynamic)
         for name, build in (("flat", _flat), ("heads", _heads), ("products", _products))
         for x, dynamic in ((_X, True), (_X, ((None, None, 4),)), (_X[:1], True), (_X[:, :1], True))
     ),

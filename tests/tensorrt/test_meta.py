@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from types import CodeType
@@ -124,6 +125,11 @@ def test_every_case_is_about_a_converter() -> None:
 
 def test_every_refusal_that_is_expected_is_a_code() -> None:
     assert {code for _, code in REFUSED} <= set(CODES)
+
+
+def test_no_two_cases_have_one_name() -> None:
+    counts = Counter((case.op, case.id) for case in CASES)
+    assert {name: count for name, count in counts.items() if count > 1} == {}
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.op)
