@@ -45,8 +45,9 @@ class ReferenceBuilder:
         from tfgraft.plugins.tensorrt.sources import NativeSource, onnx_source
 
         options = ReferenceOptions.of(context.options)
+        statistics: Mapping[str, Any] = {}
         if options.check_build:
-            TensorRtBuilder().build(cluster, replace(context, options=options.tensorrt))
+            statistics = TensorRtBuilder().build(cluster, replace(context, options=options.tensorrt)).statistics
         chosen = TensorRtOptions.of(options.tensorrt)
         source: Any = NativeSource(cluster, context.graph, context.registry)
         if chosen.route == "onnx":
@@ -66,6 +67,7 @@ class ReferenceBuilder:
             tuple(tensor_info(graph, ref) for ref in cluster.outputs),
             tuple(const_info(graph.node(ref.node)) for ref in cluster.weights),
             {"flavour": flavour, "version": str(trt.__version__), "route": chosen.route},
+            statistics,
         )
 
     def load(self, engine: BuiltEngine, weights: Sequence[Array], device: Device) -> Executor:
