@@ -112,7 +112,8 @@ def measure(graph_def: Any, outputs: list[str], feeds: Feeds) -> dict[str, Any]:
     import tfgraft
     import tfgraft.runtime
 
-    wanted, row = run(graph_def, outputs, feeds), {}
+    wanted = run(graph_def, outputs, feeds)
+    row: dict[str, Any] = {}
     results = {}
     for route in ROUTES:
         start = time.perf_counter()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tfgraft.converters.orders import Perm
 from tfgraft.graph.view import NodeView
+from tfgraft.registry.support import SUPPORTED, Support, Unsupported
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +102,68 @@ def explicit_pairs(view: NodeView, form: Format) -> tuple[tuple[int, int], ...]:
     """Return the attribute `explicit_paddings` as (before, after) for each spatial dimension."""
     values = view.attr("explicit_paddings", ())
     return tuple((values[2 * d], values[2 * d + 1]) for d in form.spatial) if values else ()
+
+
+def pooling_list(view: NodeView, attr: str, i: int) -> Sequence[int]:
+    """Return a list that a pooling has as an attribute, or as constant input `i` (MaxPoolV2)."""
+    values = view.attr(attr)
+    return tuple(values) if values else tuple(int(v) for v in view.known_const(i))
+
+
+def pooling_window(view: NodeView) -> tuple[Window, Format]:
+    """Return the window of a pooling and the format of its input."""
+    shape = view.shape(0) or ()
+    form = Format.of(view, len(shape))
+    kernel, strides = (form.pick(pooling_list(view, attr, i)) for attr, i in (("ksize", 1), ("strides", 2)))
+    ones = (1,) * len(kernel)
+    return Window(form.pick(shape), kernel, strides, ones, view.attr("padding"), explicit_pairs(view, form)), form
+
+
+def check_pooled(view: NodeView) -> Support:
+    """Refuse a pooling over batch or channels; code attribute."""
+    _, form = pooling_window(view)
+    for attr, i in (("ksize", 1), ("strides", 2)):
+        if form.others(pooling_list(view, attr, i)) != (1, 1):
+            message = f"{view.op} is taken over spatial dimensions only, not over batch or channels."
+            return Unsupported("attribute", message, f"attr {attr}")
+    return SUPPORTED
+
+
+def transposed_target(view: NodeView) -> tuple[int, ...]:
+    """Return the shape of a transposed convolution's output as far as it is known, from its sizes or as inferred."""
+    rank = view.known_rank(1)
+    shape = view.outputs[0].shape or (-1,) * rank
+    sizes, form = view.const(0), Format.of(view, rank)
+    if sizes is None:
+        return shape
+    if sizes.size == rank:
+        return tuple(int(n) for n in sizes)
+    # Spatial sizes alone, which TensorFlow takes too.
+    given = dict(zip(form.spatial, sizes.tolist(), strict=True))
+    return tuple(given.get(d, n) for d, n in enumerate(shape))
+
+
+def transposed_window(view: NodeView) -> Window:
+    """Return the window of the forward convolution, from a transposed convolution's output to its input 2."""
+    form = Format.of(view, view.known_rank(1))
+    return Window(
+        form.pick(transposed_target(view)),
+        (view.shape(1) or ())[: form.rank - 2],
+        form.pick(view.attr("strides")),
+        form.pick(view.attr("dilations") or (1,) * form.rank),
+        view.attr("padding"),
+        explicit_pairs(view, form),
+    )
+
+
+def check_transposed(view: NodeView) -> Support:
+    """Refuse a transposed convolution whose number of output channels is not known; code unknown-dim."""
+    form = Format.of(view, view.known_rank(1))
+    if (view.shape(0) or (-1,))[0] < 0 or transposed_target(view)[form.channel] < 0:
+        return Unsupported(
+            "unknown-dim",
+            f"{view.op} needs the number of channels of its output, and it is not known.",
+            "input 0",
+            "Give input_shapes.",
+        )
+    return SUPPORTED

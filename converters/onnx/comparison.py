@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from tfgraft.converters.equality import check_equal
 from tfgraft.converters.onnx.carrier import carried
 from tfgraft.converters.onnx.context import OnnxContext
 from tfgraft.converters.onnx.layout import broadcast_inputs, elementwise
 from tfgraft.graph.dtypes import BOOL, NUMERIC, PLAIN
-from tfgraft.graph.view import NodeView, Shape
+from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import Converter, OpSpec, converter
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported
 
@@ -30,25 +31,7 @@ def _plain(op: str, onnx_op: str, spec: OpSpec) -> tuple[Converter, ...]:
     return convert
 
 
-def _broadcast(a: Shape, b: Shape) -> bool:
-    """Tell whether two shapes are known to broadcast against each other."""
-    if a is None or b is None:
-        return False
-    return all(1 in (x, y) or (x == y and x != -1) for x, y in zip(a[::-1], b[::-1], strict=False))
-
-
-def _check_equal(view: NodeView) -> Support:
-    if view.attr("incompatible_shape_error", True) or _broadcast(view.shape(0), view.shape(1)):
-        return SUPPORTED
-    return Unsupported(
-        "attribute",
-        f"{view.op} may give a single False for shapes that do not fit, and these are not known to fit.",
-        "attr incompatible_shape_error",
-        "Give input_shapes.",
-    )
-
-
-@converter("Equal", "NotEqual", engine="onnx", spec=OpSpec(dtypes=PLAIN), check=_check_equal)
+@converter("Equal", "NotEqual", engine="onnx", spec=OpSpec(dtypes=PLAIN), check=check_equal)
 @elementwise
 def equal(ctx: OnnxContext, view: NodeView, inputs: list[str]) -> str:
     """TF Equal, NotEqual -> Equal, and Not."""

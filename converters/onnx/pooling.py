@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from tfgraft.converters.onnx.context import OnnxContext
 from tfgraft.converters.onnx.windows import padding_attrs
-from tfgraft.converters.windows import Format, Window, explicit_pairs
+from tfgraft.converters.windows import check_pooled, pooling_window
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported
@@ -16,27 +15,10 @@ _MAX_TYPES = frozenset({"float16", "float32", "float64", "int8", "uint8"})
 _AVG_TYPES = frozenset({"float16", "float32"})
 
 
-def _list(view: NodeView, attr: str, i: int) -> Sequence[int]:
-    """Return a list given as an attribute, or as constant input `i` (MaxPoolV2)."""
-    values = view.attr(attr)
-    return tuple(values) if values else tuple(int(v) for v in view.known_const(i))
-
-
-def _window(view: NodeView) -> tuple[Window, Format]:
-    shape = view.shape(0) or ()
-    form = Format.of(view, len(shape))
-    kernel, strides = form.pick(_list(view, "ksize", 1)), form.pick(_list(view, "strides", 2))
-    ones = (1,) * len(kernel)
-    return Window(form.pick(shape), kernel, strides, ones, view.attr("padding"), explicit_pairs(view, form)), form
-
-
 def _check(view: NodeView) -> Support:
-    window, form = _window(view)
-    for attr, i in (("ksize", 1), ("strides", 2)):
-        if form.others(_list(view, attr, i)) != (1, 1):
-            return Unsupported(
-                "attribute", f"{view.op} is taken over spatial dimensions only, not over channels.", f"attr {attr}"
-            )
+    if isinstance(refusal := check_pooled(view), Unsupported):
+        return refusal
+    window, _ = pooling_window(view)
     pads = window.pads()
     half = len(window.kernel)
     if pads is None:
@@ -56,7 +38,7 @@ def _check(view: NodeView) -> Support:
 
 
 def _pool(ctx: OnnxContext, view: NodeView, op: str, **extra: Any) -> Any:
-    window, form = _window(view)
+    window, form = pooling_window(view)
     return ctx.node(
         op,
         [ctx.get(view, 0, form.perm)],

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tfgraft.converters.brackets import Item, length, read_brackets
 from tfgraft.converters.onnx.axes import int64
 from tfgraft.converters.onnx.context import OnnxContext
 from tfgraft.converters.onnx.slicing import LAST
@@ -19,56 +19,8 @@ from tfgraft.registry.entry import OpSpec, converter
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported
 
 
-@dataclass(frozen=True)
-class _Item:
-    """One item of the brackets that takes part of an axis: its position in the brackets, and the axis."""
-
-    position: int
-    axis: int
-    shrink: bool
-    from_start: bool
-    to_end: bool
-    stride: int | None
-
-
-def _mask(view: NodeView, name: str, i: int) -> bool:
-    return bool(int(view.attr(name, 0)) >> i & 1)
-
-
-def _length(view: NodeView) -> int:
-    """Return how many items the brackets have, -1 if it is not known."""
-    return max(shape[0] if shape else -1 for shape in (view.shape(i) for i in (1, 2, 3)))
-
-
-def _read(view: NodeView) -> tuple[list[_Item], list[int]]:
-    """Return the items that take part of an axis, and where the result gets new axes."""
-    strides = view.const(3)
-    count = _length(view)
-
-    def is_real(i: int) -> bool:
-        return not _mask(view, "ellipsis_mask", i) and not _mask(view, "new_axis_mask", i)
-
-    items: list[_Item] = []
-    new: list[int] = []
-    axis = place = 0
-    for i in range(count):
-        if _mask(view, "ellipsis_mask", i):
-            covered = view.known_rank(0) - sum(is_real(k) for k in range(count))
-            axis, place = axis + covered, place + covered
-        elif _mask(view, "new_axis_mask", i):
-            new.append(place)
-            place += 1
-        else:
-            shrink = _mask(view, "shrink_axis_mask", i)
-            stride = None if strides is None else int(strides[i])
-            item = _Item(i, axis, shrink, _mask(view, "begin_mask", i), _mask(view, "end_mask", i), stride)
-            items.append(item)
-            axis, place = axis + 1, place + (not shrink)
-    return items, new
-
-
 def _check(view: NodeView) -> Support:
-    if _length(view) < 0:
+    if length(view) < 0:
         return Unsupported("unknown-dim", "StridedSlice needs to know how many axes it takes parts of.", "input 1")
     if int(view.attr("ellipsis_mask", 0)) and view.rank(0) is None:
         return Unsupported(
@@ -85,7 +37,7 @@ def _check(view: NodeView) -> Support:
 )
 def strided_slice(ctx: OnnxContext, view: NodeView) -> None:
     """TF StridedSlice -> Gather for a single index, else Slice; then Squeeze and Unsqueeze."""
-    items, new = _read(view)
+    items, new = read_brackets(view)
     perm = ctx.perm_of(view, 0)
     value = ctx.get(view, 0, perm)
     items = [item for item in items if not _takes_all(view, item)]
@@ -106,7 +58,7 @@ def strided_slice(ctx: OnnxContext, view: NodeView) -> None:
     ctx.set(view, 0, value, after)
 
 
-def _takes_all(view: NodeView, item: _Item) -> bool:
+def _takes_all(view: NodeView, item: Item) -> bool:
     """Tell whether an item is a plain `:` (written as such, or by bounds that are the whole axis)."""
     if item.shrink or item.stride != 1:
         return False
@@ -118,14 +70,14 @@ def _takes_all(view: NodeView, item: _Item) -> bool:
     return bool(starts and stops)
 
 
-def _index(ctx: OnnxContext, view: NodeView, item: _Item) -> str:
+def _index(ctx: OnnxContext, view: NodeView, item: Item) -> str:
     begin = view.const(1)
     if begin is not None:
         return ctx.const(int(begin[item.position]), "int64")
     return ctx.node("Gather", [int64(ctx, view, 1), ctx.const(item.position, "int64")])
 
 
-def _bounds(ctx: OnnxContext, view: NodeView, items: list[_Item]) -> tuple[str, str, list[str]]:
+def _bounds(ctx: OnnxContext, view: NodeView, items: list[Item]) -> tuple[str, str, list[str]]:
     """Return the starts and stops of the items, as constants where they are, and the steps unless all are one."""
     shrink = np.array([item.shrink for item in items])
     from_start = np.array([item.from_start and not item.shrink for item in items])
@@ -151,7 +103,7 @@ def _vector(ctx: OnnxContext, view: NodeView, i: int, positions: list[int]) -> V
     if known is not None:
         return known.astype(np.int64)[positions]
     name = int64(ctx, view, i)
-    if positions == list(range(_length(view))):
+    if positions == list(range(length(view))):
         return name
     return ctx.node("Gather", [name, ctx.ints(positions)])
 

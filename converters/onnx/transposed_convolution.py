@@ -6,10 +6,10 @@ from typing import Any
 
 from tfgraft.converters.onnx.context import OnnxContext
 from tfgraft.converters.onnx.convolution import CONV_TYPES, check_kernel
-from tfgraft.converters.windows import Format, Window, explicit_pairs
+from tfgraft.converters.windows import Format, Window, check_transposed, transposed_target, transposed_window
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter
-from tfgraft.registry.support import SUPPORTED, Support, Unsupported
+from tfgraft.registry.support import Support, Unsupported
 
 _SIZES = frozenset({"int32", "int64"})
 
@@ -18,41 +18,10 @@ def _spec(rank: int) -> OpSpec:
     return OpSpec(dtypes=CONV_TYPES, input_dtypes={0: _SIZES}, ranks={0: (1,), 1: (rank,), 2: (rank,)})
 
 
-def _target(view: NodeView) -> tuple[int, ...]:
-    """Return the output's shape as far as it is known, from the constant sizes or the shape inferred."""
-    rank = view.known_rank(1)
-    sizes, form = view.const(0), Format.of(view, rank)
-    if sizes is None:
-        return view.outputs[0].shape or (-1,) * rank
-    if sizes.size == rank:
-        return tuple(int(n) for n in sizes)
-    # Spatial sizes alone, which TensorFlow takes too.
-    shape = list(view.outputs[0].shape or (-1,) * rank)
-    for d, n in zip(form.spatial, sizes, strict=True):
-        shape[d] = int(n)
-    return tuple(shape)
-
-
 def _check(view: NodeView) -> Support:
     if isinstance(refusal := check_kernel(view), Unsupported):
         return refusal
-    form = Format.of(view, view.known_rank(1))
-    if (view.shape(0) or (-1,))[0] < 0 or _target(view)[form.channel] < 0:
-        return Unsupported(
-            "unknown-dim",
-            f"{view.op} needs the number of channels of its output, and it is not known.",
-            "input 0",
-            "Give input_shapes.",
-        )
-    return SUPPORTED
-
-
-def _strides(view: NodeView, form: Format) -> tuple[int, ...]:
-    return form.pick(view.attr("strides"))
-
-
-def _dilations(view: NodeView, form: Format) -> tuple[int, ...]:
-    return form.pick(view.attr("dilations") or (1,) * form.rank)
+    return check_transposed(view)
 
 
 def _emit(ctx: OnnxContext, view: NodeView) -> None:
@@ -60,15 +29,8 @@ def _emit(ctx: OnnxContext, view: NodeView) -> None:
     rank = view.known_rank(1)
     form = Format.of(view, rank)
     kernel = view.shape(1) or ()
-    target = _target(view)
-    window = Window(
-        form.pick(target),
-        kernel[: rank - 2],
-        _strides(view, form),
-        _dilations(view, form),
-        view.attr("padding"),
-        explicit_pairs(view, form),
-    )
+    target = transposed_target(view)
+    window = transposed_window(view)
     # A kernel's output channels are those of one group.
     group = target[form.channel] // kernel[-2]
     inputs = [ctx.get(view, 2, form.perm), ctx.get(view, 1, (rank - 1, rank - 2, *range(rank - 2)))]

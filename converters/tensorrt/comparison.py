@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from tfgraft.converters.equality import check_equal
 from tfgraft.converters.tensorrt.context import BOOL, FLOATS, NUMERIC, PLAIN, SMALL, TensorRtContext
 from tfgraft.converters.tensorrt.emit import binary, like, unary
 from tfgraft.converters.tensorrt.layout import elementwise
-from tfgraft.graph.view import NodeView, Shape
+from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import Converter, OpSpec, converter
-from tfgraft.registry.support import SUPPORTED, Support, Unsupported
 
 _ORDERED = OpSpec(dtypes=NUMERIC | SMALL, output_dtypes={0: BOOL}, known_ranks=(0, 1))
 _LOGIC = OpSpec(dtypes=BOOL, known_ranks=(0, 1))
@@ -41,30 +41,12 @@ def or_equal(ctx: TensorRtContext, view: NodeView, inputs: list[Any]) -> Any:
     return unary(ctx, "NOT", binary(ctx, strict, *reversed(inputs)))
 
 
-def _broadcast(a: Shape, b: Shape) -> bool:
-    """Tell whether two shapes are known to broadcast against each other."""
-    if a is None or b is None:
-        return False
-    return all(1 in (x, y) or (x == y and x != -1) for x, y in zip(a[::-1], b[::-1], strict=False))
-
-
-def _check_equal(view: NodeView) -> Support:
-    if view.attr("incompatible_shape_error", True) or _broadcast(view.shape(0), view.shape(1)):
-        return SUPPORTED
-    return Unsupported(
-        "attribute",
-        f"{view.op} may give a single False for shapes that do not fit, and these are not known to fit.",
-        "attr incompatible_shape_error",
-        "Give input_shapes.",
-    )
-
-
 @converter(
     "Equal",
     "NotEqual",
     engine="tensorrt",
     spec=OpSpec(dtypes=PLAIN, output_dtypes={0: BOOL}, known_ranks=(0, 1)),
-    check=_check_equal,
+    check=check_equal,
 )
 @elementwise
 def equal(ctx: TensorRtContext, view: NodeView, inputs: list[Any]) -> Any:

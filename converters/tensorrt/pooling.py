@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from tfgraft.converters.tensorrt.context import FLOATS, SMALL, TensorRtContext
 from tfgraft.converters.tensorrt.windows import padding, same_upper_is_wrong
-from tfgraft.converters.windows import Format, Window, explicit_pairs
+from tfgraft.converters.windows import check_pooled, pooling_window
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import Converter, OpSpec, converter
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported
 
 
-def _list(view: NodeView, attr: str, i: int) -> Sequence[int]:
-    """Return a list given as an attribute, or as constant input `i` (MaxPoolV2)."""
-    values = view.attr(attr)
-    return tuple(values) if values else tuple(int(v) for v in view.known_const(i))
-
-
-def _window(view: NodeView) -> tuple[Window, Format]:
-    shape = view.shape(0) or ()
-    form = Format.of(view, len(shape))
-    kernel, strides = form.pick(_list(view, "ksize", 1)), form.pick(_list(view, "strides", 2))
-    ones = (1,) * len(kernel)
-    return Window(form.pick(shape), kernel, strides, ones, view.attr("padding"), explicit_pairs(view, form)), form
-
-
 def _check(view: NodeView) -> Support:
-    window, form = _window(view)
-    for attr, i in (("ksize", 1), ("strides", 2)):
-        if form.others(_list(view, attr, i)) != (1, 1):
-            return Unsupported(
-                "attribute",
-                f"{view.op} is taken over spatial dimensions only, not over batch or channels.",
-                f"attr {attr}",
-            )
+    if isinstance(refusal := check_pooled(view), Unsupported):
+        return refusal
+    window, _ = pooling_window(view)
     if same_upper_is_wrong(window):
         return Unsupported(
             "unknown-dim",
@@ -53,7 +32,7 @@ def _check(view: NodeView) -> Support:
 def _pool(op: str, kind: str, spec: OpSpec) -> tuple[Converter, ...]:
     @converter(op, engine="tensorrt", spec=spec, check=_check)
     def convert(ctx: TensorRtContext, view: NodeView) -> None:
-        window, form = _window(view)
+        window, form = pooling_window(view)
         value = ctx.get(view, 0, form.perm)
         given = ctx.dtype(value)
         result = ctx.add(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from tfgraft.converters.brackets import Item, length, read_brackets
 from tfgraft.converters.orders import drop_axes, held_axis, insert_axes
 from tfgraft.converters.tensorrt.context import INTS, PLAIN, TensorRtContext
 from tfgraft.converters.tensorrt.dims import Dim, floor_div, larger, minus, plus, smaller, times, vector
@@ -15,54 +15,8 @@ from tfgraft.registry.entry import OpSpec, converter
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported
 
 
-@dataclass(frozen=True)
-class _Item:
-    """One item of the brackets that takes part of an axis: its position in the brackets, the axis, and the place of
-    that axis in the result."""
-
-    position: int
-    axis: int
-    place: int
-    shrink: bool
-    from_start: bool
-    to_end: bool
-
-
-def _mask(view: NodeView, name: str, i: int) -> bool:
-    return bool(int(view.attr(name, 0)) >> i & 1)
-
-
-def _length(view: NodeView) -> int:
-    """Return how many items the brackets have, -1 if it is not known."""
-    return max(shape[0] if shape else -1 for shape in (view.shape(i) for i in (1, 2, 3)))
-
-
-def _read(view: NodeView) -> tuple[list[_Item], list[int]]:
-    """Return the items that take part of an axis, and where the result gets new axes."""
-    count = _length(view)
-
-    def is_real(i: int) -> bool:
-        return not _mask(view, "ellipsis_mask", i) and not _mask(view, "new_axis_mask", i)
-
-    items: list[_Item] = []
-    new: list[int] = []
-    axis = place = 0
-    for i in range(count):
-        if _mask(view, "ellipsis_mask", i):
-            covered = view.known_rank(0) - sum(is_real(k) for k in range(count))
-            axis, place = axis + covered, place + covered
-        elif _mask(view, "new_axis_mask", i):
-            new.append(place)
-            place += 1
-        else:
-            shrink = _mask(view, "shrink_axis_mask", i)
-            items.append(_Item(i, axis, place, shrink, _mask(view, "begin_mask", i), _mask(view, "end_mask", i)))
-            axis, place = axis + 1, place + (not shrink)
-    return items, new
-
-
 def _check(view: NodeView) -> Support:
-    if _length(view) < 0:
+    if length(view) < 0:
         return Unsupported("unknown-dim", "StridedSlice needs to know how many axes it takes parts of.", "input 1")
     return SUPPORTED
 
@@ -79,8 +33,8 @@ def strided_slice(ctx: TensorRtContext, view: NodeView) -> None:
 
     Single indices are gathered where they are computed, or where a slice would need dimensions that are not known.
     """
-    items, new = _read(view)
-    perm, count = ctx.perm_of(view, 0), _length(view)
+    items, new = read_brackets(view)
+    perm, count = ctx.perm_of(view, 0), length(view)
     begins, ends, strides = (values_of(ctx, view, i, count) for i in (1, 2, 3))
     tensor, shape = ctx.get(view, 0, perm), held_shape(view, 0, perm)
     gone = [item.axis for item in items if item.shrink]
@@ -123,7 +77,7 @@ def _take_one(ctx: TensorRtContext, tensor: Any, axis: int, position: Dim, size:
     return take(ctx, tensor, axis, vector(ctx, [position]), 1)
 
 
-def _takes_all(item: _Item, begins: list[Dim], ends: list[Dim], strides: list[Dim], size: int) -> bool:
+def _takes_all(item: Item, begins: list[Dim], ends: list[Dim], strides: list[Dim], size: int) -> bool:
     """Tell whether an item is a plain `:`, written as such or by bounds that are a whole axis of a known size."""
     if item.shrink or strides[item.position] != 1:
         return False

@@ -8,7 +8,7 @@ from tfgraft.converters.tensorrt.context import FLOATS, INTS, TensorRtContext
 from tfgraft.converters.tensorrt.convolution import check_kernel, kernel_of, weighted
 from tfgraft.converters.tensorrt.dims import Dim, dims_of, elements, floor_div, larger, minus, plus, times
 from tfgraft.converters.tensorrt.emit import cut
-from tfgraft.converters.windows import Format, Window, explicit_pairs
+from tfgraft.converters.windows import Format, Window, check_transposed, transposed_target, transposed_window
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported
@@ -18,45 +18,12 @@ def _spec(rank: int) -> OpSpec:
     return OpSpec(dtypes=FLOATS, input_dtypes={0: INTS}, ranks={0: (1,), 1: (rank,), 2: (rank,)})
 
 
-def _target(view: NodeView) -> tuple[int, ...]:
-    """Return the output's shape as far as it is known, from the constant sizes or the shape inferred."""
-    rank = view.known_rank(1)
-    shape = view.outputs[0].shape or (-1,) * rank
-    sizes, form = view.const(0), Format.of(view, rank)
-    if sizes is None:
-        return shape
-    if sizes.size == rank:
-        return tuple(int(n) for n in sizes)
-    # Spatial sizes alone, which TensorFlow takes too.
-    given = dict(zip(form.spatial, sizes.tolist(), strict=True))
-    return tuple(given.get(d, n) for d, n in enumerate(shape))
-
-
-def _window(view: NodeView) -> Window:
-    """Return the window of the forward convolution, from this op's output to its input 2."""
-    form = Format.of(view, view.known_rank(1))
-    return Window(
-        form.pick(_target(view)),
-        (view.shape(1) or ())[: form.rank - 2],
-        form.pick(view.attr("strides")),
-        form.pick(view.attr("dilations") or (1,) * form.rank),
-        view.attr("padding"),
-        explicit_pairs(view, form),
-    )
-
-
 def _check(view: NodeView) -> Support:
     if isinstance(refusal := check_kernel(view), Unsupported):
         return refusal
-    form = Format.of(view, view.known_rank(1))
-    if (view.shape(0) or (-1,))[0] < 0 or _target(view)[form.channel] < 0:
-        return Unsupported(
-            "unknown-dim",
-            f"{view.op} needs the number of channels of its output, and it is not known.",
-            "input 0",
-            "Give input_shapes.",
-        )
-    window = _window(view)
+    if isinstance(refusal := check_transposed(view), Unsupported):
+        return refusal
+    window = transposed_window(view)
     if any(d > 1 for d in window.dilations) and any(s > 1 for s in window.strides):
         return Unsupported(
             "attribute", "TensorRT takes no transposed convolution with both strides and dilations.", "attr dilations"
@@ -66,7 +33,7 @@ def _check(view: NodeView) -> Support:
 
 def _emit(ctx: TensorRtContext, view: NodeView) -> None:
     """Add a deconvolution whose padding is that of the forward convolution from the output back to input 2."""
-    form, window = Format.of(view, view.known_rank(1)), _window(view)
+    form, window = Format.of(view, view.known_rank(1)), transposed_window(view)
     kernel = kernel_of(ctx, view)
     dtype = view.dtype(1)
     value = ctx.get(view, 2, form.perm)
@@ -74,7 +41,7 @@ def _emit(ctx: TensorRtContext, view: NodeView) -> None:
         value = ctx.cast(value, "float32")
         kernel = kernel.astype("float32") if view.inputs[1].is_constant else ctx.cast(kernel, "float32")
     # A kernel's output channels are those of one group.
-    maps = _target(view)[form.channel]
+    maps = transposed_target(view)[form.channel]
     settings = {
         "stride_nd": window.strides,
         "dilation_nd": window.dilations,
