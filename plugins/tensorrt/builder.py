@@ -16,6 +16,7 @@ from tfgraft.plugins.protocol import (
     Cluster,
     Device,
     DeviceExecutor,
+    OptionError,
 )
 from tfgraft.plugins.tensorrt.flavour import available, find_flavour
 from tfgraft.plugins.tensorrt.isolate import make_plan_isolated
@@ -25,7 +26,7 @@ from tfgraft.plugins.tensorrt.options import TensorRtOptions
 from tfgraft.plugins.tensorrt.plan import Source, make_plan
 from tfgraft.plugins.tensorrt.shapes import profiles_of
 from tfgraft.plugins.tensorrt.sources import SETS, NativeSource, onnx_source
-from tfgraft.registry.support import Support
+from tfgraft.registry.support import Support, Unsupported
 
 _NO_LAYER = "has no runners that implement it"
 
@@ -58,6 +59,8 @@ class TensorRtBuilder:
         """Convert the cluster, build the network, serialize the engine."""
         start = time.perf_counter()
         options = TensorRtOptions.of(context.options)
+        if isinstance(refusal := available(options.flavour), Unsupported):
+            raise OptionError(str(refusal))
         graph = context.graph
         source: Source
         if options.route == "onnx":

@@ -74,7 +74,7 @@ def optimize(
         raise ValueError(str(available))
     loaded, graph = _load(model, outputs, input_shapes, signature)
     chosen = pipeline or default_pipeline(
-        minimum_segment_size=minimum_segment_size, maximum_engines=maximum_engines, denylist=tuple(denylist)
+        minimum_segment_size=minimum_segment_size, maximum_engines=maximum_engines, denylist=_entries(denylist)
     )
     ctx = _context(registry, engine, engine_options, progress, strict)
     report = _run(chosen, graph, ctx)
@@ -109,13 +109,19 @@ def plan(
     chosen = pipeline or default_pipeline(
         minimum_segment_size=minimum_segment_size,
         maximum_engines=maximum_engines,
-        denylist=tuple(denylist),
+        denylist=_entries(denylist),
         build=False,
     )
     for name in ("build_engines", "replace_clusters"):
         if name in chosen.names:
             chosen = chosen.without(name)
     return _run(chosen, graph, _context(registry, engine, engine_options, progress, False))
+
+
+def _entries(denylist: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(denylist, str):
+        raise ValueError(f"denylist is a list of ops, names or patterns, not a string: write denylist=[{denylist!r}]")
+    return tuple(denylist)
 
 
 def _builder(registry: Registry, engine: str) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import tfgraft
 from tests.load.models import Linear, frozen_graph, save
 from tfgraft.errors import ModelError
 from tfgraft.load import load
@@ -170,3 +171,8 @@ def test_damaged_saved_models(tmp_path: Path) -> None:
 def test_things_that_are_no_models(thing: Any) -> None:
     with pytest.raises(ModelError, match="is not a model"):
         load(thing)
+
+
+def test_a_denylist_that_is_a_string() -> None:
+    with pytest.raises(ValueError, match=r"write denylist=\['Relu'\]"):
+        tfgraft.plan(tf.function(tf.nn.relu).get_concrete_function(tf.TensorSpec([3])), denylist="Relu")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import logging
 from typing import Any
@@ -124,3 +125,9 @@ def test_planning_asks_the_converters_of_the_route(everything: Registry) -> None
 
     assert fate("native") == ("native", "no-converter")
     assert fate("onnx")[1] == ""
+
+
+@pytest.mark.skipif(importlib.util.find_spec("tensorrt") is not None, reason="full TensorRT is installed")
+def test_a_flavour_that_is_not_installed_stops_the_work(everything: Registry) -> None:
+    with pytest.raises(tfgraft.passes.pipeline.PassError, match=r"TensorRT cannot be imported.*pip install 'tfgraft"):
+        graft(build(two_engines), everything, flavour="tensorrt")
