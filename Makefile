@@ -5,13 +5,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test zoo conformance docs lint format wheel clean environment
+.PHONY: help demo test zoo routes conformance docs lint format wheel clean environment
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    graft an engine into a trained model, run it on real input, compare (about two minutes)"
 	@echo "make test    all tests"
 	@echo "make zoo     22 trained models: optimize, run, compare, time; writes docs/zoo.md (half an hour, needs npm)"
+	@echo "make routes  TensorRT by both routes over the zoo and Keras nets, without a GPU; writes docs/tensorrt.md"
 	@echo "make conformance  ONNX's node tests as TensorRT networks through the engine reference; writes docs/conformance.md"
 	@echo "make docs    writes docs/ops.md, the op table of the engines"
 	@echo "make lint    ruff and mypy"
@@ -28,6 +29,10 @@ test: $(VENV)/.installed
 
 zoo: $(VENV)/.zoo-installed
 	$(BIN)/python -m benchmarks.zoo run --peers --markdown docs/zoo.md
+
+routes: $(VENV)/.zoo-installed $(VENV)/.tensorrt-installed
+	$(BIN)/python -m benchmarks.zoo fetch
+	$(BIN)/python -m benchmarks.tensorrt_routes --markdown docs/tensorrt.md
 
 conformance: $(VENV)/.tensorrt-installed
 	$(BIN)/python -m benchmarks.conformance --markdown docs/conformance.md
