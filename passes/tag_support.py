@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from tfgraft.graph.dtypes import PLAIN
 from tfgraft.graph.facts import Fact
-from tfgraft.graph.functions import MUST_COMPILE, called, called_by
+from tfgraft.graph.functions import FUNCTIONAL_CONTROL_FLOW, MUST_COMPILE, called, called_by
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.node import Node
 from tfgraft.graph.opdefs import ARG
@@ -25,11 +25,6 @@ FRAME_OPS = frozenset(
     | {"RefSwitch", "RefMerge", "RefEnter", "RefExit", "RefNextIteration"}
 )
 """TensorFlow 1 control flow: meaningful to TensorFlow's executor only."""
-FUNCTIONAL_CONTROL_FLOW = frozenset(
-    {"If", "While", "Case", "StatelessIf", "StatelessWhile", "StatelessCase"}
-    | {"PartitionedCall", "StatefulPartitionedCall"}
-)
-"""Control flow whose branches and bodies are functions; declared stateful even where the functions are not."""
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,12 @@ from typing import Any
 from tfgraft.converters.tensorrt.context import PLAIN, TensorRtContext
 from tfgraft.converters.tensorrt.nodes import NO_ENTRIES, convert_nodes
 from tfgraft.graph.attrs import FunctionRef
+from tfgraft.graph.functions import FUNCTIONAL_CONTROL_FLOW
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.opdefs import ARG
 from tfgraft.graph.ref import TensorRef
 from tfgraft.graph.view import NodeView, Shape, TensorInfo
 from tfgraft.graph.views import PASS_THROUGH, TENSORS, const_source, const_value, input_view, node_view, tensor_info
-from tfgraft.passes.infer_shapes import infer
-from tfgraft.passes.tag_support import FUNCTIONAL_CONTROL_FLOW
 from tfgraft.registry.entry import Converter
 from tfgraft.registry.support import SUPPORTED, Support, Supported, Unsupported
 
@@ -51,6 +50,8 @@ def try_shapes(body: Graph, shapes: Sequence[Shape]) -> list[Shape]:
 
 
 def _infer(body: Graph, shapes: list[Shape]) -> None:
+    from tfgraft.passes.infer_shapes import infer  # a process that only runs engines needs no passes
+
     try:
         infer(body, shapes)
     except Exception:  # Grappler raises several kinds; types alone still serve

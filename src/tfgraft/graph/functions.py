@@ -15,6 +15,11 @@ from tfgraft.graph.node import Node
 from tfgraft.graph.opdefs import ARG, OpDefs
 from tfgraft.graph.ref import TensorRef, control_source
 
+FUNCTIONAL_CONTROL_FLOW = frozenset(
+    {"If", "While", "Case", "StatelessIf", "StatelessWhile", "StatelessCase"}
+    | {"PartitionedCall", "StatefulPartitionedCall"}
+)
+"""Control flow whose branches and bodies are functions; declared stateful even where the functions are not."""
 MUST_COMPILE = "_XlaMustCompile"
 """The attribute of functions, and of calls, that XLA compiles as a whole."""
 OUTLINED = "_tfgraft_outlined"
