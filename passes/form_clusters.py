@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tfgraft.graph.collector import collector_paused
 from tfgraft.graph.dtypes import PLAIN
 from tfgraft.graph.facts import Fact
 from tfgraft.graph.graph import Graph
@@ -63,6 +64,7 @@ class FormClusters:
                 "no cluster could be both"
             )
 
+    @collector_paused()
     def run(self, graph: Graph, ctx: PassContext) -> PassResult:
         """Form clusters; the graph is not changed."""
         found: list[tuple[Graph, list[str]]] = []

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
+from tfgraft.graph.collector import collector_paused
 from tfgraft.graph.dtypes import PLAIN
 from tfgraft.graph.facts import Fact
 from tfgraft.graph.functions import FUNCTIONAL_CONTROL_FLOW, MUST_COMPILE, called, called_by
@@ -65,6 +66,7 @@ class TagSupport:
     denylist: tuple[str, ...] = ()
     name: ClassVar[str] = "tag_support"
 
+    @collector_paused()
     def run(self, graph: Graph, ctx: PassContext) -> PassResult:
         """Tag; the graph is not changed.
 

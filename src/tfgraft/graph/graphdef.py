@@ -108,6 +108,7 @@ def _inputs(node_def: Any) -> tuple[list[TensorRef], list[str]]:
     return inputs, controls
 
 
+@collector_paused()
 def to_graph_def(graph: Graph) -> Any:
     """Write a graph as a `GraphDef`, with the function library as it is (see `FunctionLibrary.write_back`)."""
     graph_def = graph_pb2.GraphDef.FromString(graph.extra)
