@@ -110,6 +110,7 @@ def test_equal_fingerprints_share_one_engine_and_the_last_user_drops_it(builder:
     a, name_a = engine_graph(built, fingerprint, scale=3.0)
     b, name_b = engine_graph(built, fingerprint, scale=3.0)
     process, _ = current()
+    gc.collect()  # engines of other tests' sessions would be dropped in between
     before = len(process._engines)
     with session_of(a) as first, session_of(b) as second:
         first.run(f"{name_a}:0", {"x:0": 1.0})
