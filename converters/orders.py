@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from tfgraft.graph.view import NodeView
+from tfgraft.graph.view import NodeView, Shape
 
 Perm = tuple[int, ...]
 """The order in which a value's dimensions stand for a tensor's: `value.shape[k] == tensor.shape[perm[k]]`, as with
@@ -88,3 +88,14 @@ def const_axes(view: NodeView, i: int) -> list[int]:
 def plain_axes(axes: Iterable[int], rank: int | None) -> list[int]:
     """Return axes with negative ones counted from the front, where the rank is known."""
     return [int(a) + rank if a < 0 and rank is not None else int(a) for a in axes]
+
+
+def keeps_sequence(perm: Perm | None, shape: Shape) -> bool:
+    """Tell whether a value held in another order has its elements in TensorFlow's row-major sequence all the same.
+
+    Moving dimensions of size one does not change the sequence, so such a value serves a reshape as it is held.
+    """
+    if perm is None or shape is None:
+        return False
+    large = [d for d in perm if shape[d] != 1]
+    return large == sorted(large)

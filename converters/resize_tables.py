@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tfgraft.graph.view import NodeView
+from tfgraft.registry.support import SUPPORTED, Support, Unsupported
+
 _CUBIC_STEPS = 1024
 """TensorFlow's bicubic weights are tabulated at this many positions between two pixels."""
 
@@ -35,6 +38,13 @@ class Axis:
         if self.align_corners and self.out > 1:
             return np.float32(self.size - 1) / np.float32(self.out - 1)
         return np.float32(self.size) / np.float32(self.out)
+
+    @property
+    def repeats(self) -> bool:
+        """Whether nearest neighbour resizing repeats each element a whole number of times."""
+        if self.size == 0 or self.out == 0 or self.out % self.size:
+            return False
+        return bool((self.nearest() == np.repeat(np.arange(self.size), self.out // self.size)).all())
 
     def nearest(self) -> NDArray[np.int64]:
         """Return the index that each output element of nearest neighbour resizing is read from."""
@@ -90,3 +100,27 @@ def _matrix(size: int, out: int, places: NDArray[np.int64], taps: NDArray[Any]) 
     weights = np.zeros((size, out), np.float32)
     np.add.at(weights, (places, np.arange(out)[None, :]), taps.astype(np.float32))
     return weights
+
+
+def flags_of(view: NodeView) -> tuple[bool, bool]:
+    """Return the attributes align_corners and half_pixel_centers of a resize."""
+    return bool(view.attr("align_corners", False)), bool(view.attr("half_pixel_centers", False))
+
+
+def axes_of(view: NodeView) -> list[Axis] | None:
+    """Return height and width of a resize, or None if a size before or after is not known."""
+    shape, size = view.shape(0) or (), view.const(1)
+    after = tuple(size.tolist()) if size is not None else (view.outputs[0].shape or (-1,) * 4)[1:3]
+    before = shape[1:3]
+    if any(n < 0 for n in (*before, *after)):
+        return None
+    return [Axis(n, int(m), *flags_of(view)) for n, m in zip(before, after, strict=True)]
+
+
+def check_static(view: NodeView) -> Support:
+    """Refuse a resize whose sizes before and after are not all known; code unknown-dim."""
+    if axes_of(view) is not None:
+        return SUPPORTED
+    return Unsupported(
+        "unknown-dim", f"{view.op} needs the image's size before and after, known.", "input 0", "Give input_shapes."
+    )

@@ -19,7 +19,7 @@ from tfgraft.graph.functions import called
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.opdefs import ARG
 from tfgraft.graph.ref import TensorRef
-from tfgraft.graph.view import Shape, TensorInfo
+from tfgraft.graph.view import Shape, TensorInfo, without_symbols
 from tfgraft.graph.views import TENSORS, const_info, tensor_info
 from tfgraft.passes.base import PassContext, PassResult
 
@@ -190,7 +190,7 @@ def _calls(graph: Graph, graphs: Mapping[str, Graph]) -> dict[str, list[list[Sha
         for name in called(node):
             if name not in graphs or name == graph.name:
                 continue
-            shapes = [_plain(tensor_info(graph, ref)) for ref in graph.inputs(node.name)]
+            shapes = [without_symbols(tensor_info(graph, ref).shape) for ref in graph.inputs(node.name)]
             calls.setdefault(name, []).append(_arguments(graph, node.name, graphs[name], shapes))
     return calls
 
@@ -200,14 +200,10 @@ def _arguments(graph: Graph, caller: str, body: Graph, shapes: list[Shape]) -> l
     node = graph.node(caller)
     if node.op in ("While", "StatelessWhile"):
         # What a loop carries may change its shape: only what comes out of Grappler for the loop as a whole holds.
-        outs = [_plain(tensor_info(graph, TensorRef(caller, i))) for i in range(len(shapes))]
+        outs = [without_symbols(tensor_info(graph, TensorRef(caller, i)).shape) for i in range(len(shapes))]
         shapes = _join(shapes, outs)
     elif node.op in ("If", "StatelessIf", "Case", "StatelessCase"):
         shapes = shapes[1:]
     if len(shapes) != wanted:
         return [None] * wanted
     return shapes
-
-
-def _plain(info: TensorInfo) -> Shape:
-    return None if info.shape is None else tuple(max(d, -1) for d in info.shape)

@@ -7,7 +7,6 @@ of its cluster. A function with anything else in it stays a call.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,8 +14,8 @@ from tfgraft.graph.functions import called
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.node import Node
 from tfgraft.graph.opdefs import ARG
-from tfgraft.graph.view import Shape
-from tfgraft.graph.views import PASS_THROUGH, TENSORS, node_view, tensor_info
+from tfgraft.graph.view import without_symbols
+from tfgraft.graph.views import PASS_THROUGH, TENSORS, needed, node_view, tensor_info
 from tfgraft.passes.base import PassContext, PassResult
 from tfgraft.passes.infer_shapes import InferShapes, infer
 from tfgraft.passes.inline import Replacement, inline
@@ -44,34 +43,38 @@ class InlineCalls:
         if builder is None:
             return PassResult(summary=f"no engine {ctx.engine!r} to inline for")
         sets = converter_sets(builder, ctx.options)
+        decomposed = frozenset(entry.op for entry in ctx.registry.decompositions())
         count = 0
         for one in ctx.graphs(graph):
             calls = [node for node in one if node.op in CALLS and node.name not in one.fed]
+            changed = False
             for node in calls:  # one at a time: calls of one function share its body, with other shapes each
-                body = _body(one, node, ctx.registry, sets)
+                body = _body(one, node, ctx.registry, sets, decomposed)
                 if body is not None:
-                    inline(one, [Replacement(node.name, body)])
+                    changed = inline(one, [Replacement(node.name, body)]) or changed
                     count += 1
-            if calls and count and one.name:
+            if changed and one.name:
                 one.library.write_back(one)
         if count:
             InferShapes().run(graph, ctx)
         return PassResult(bool(count), f"inlined {count} calls")
 
 
-def _body(graph: Graph, node: Node, registry: Registry, sets: Sequence[str]) -> Body | None:
+def _body(
+    graph: Graph, node: Node, registry: Registry, sets: tuple[str, ...], decomposed: frozenset[str]
+) -> Body | None:
     """Return the body of the function that a node calls, with the call's shapes, if the engine takes all of it."""
     names = [name for name in called(node) if name in graph.library]
     body = graph.library.body(names[0]) if len(names) == 1 else None
     arguments = graph.inputs(node.name)
     if body is None or len(body.feeds) != len(arguments) or graph.library.has_recursion([node]):
         return None
-    wanted = _needed(body)
+    wanted = set(needed(body))
     if any(body.library.opdefs.is_stateful(inner.op) for inner in body if inner.op != ARG):
         return None
     try:
-        infer(body, [_plain(tensor_info(graph, ref).shape) for ref in arguments])
-        if not all(_taken(body, name, registry, tuple(sets)) for name in wanted):
+        infer(body, [without_symbols(tensor_info(graph, ref).shape) for ref in arguments])
+        if not all(_taken(body, name, registry, sets, decomposed) for name in wanted):
             return None
     except Exception:  # Grappler raises several kinds; a function that it does not understand stays a call
         return None
@@ -81,25 +84,8 @@ def _body(graph: Graph, node: Node, registry: Registry, sets: Sequence[str]) -> 
     return Body(body, inputs, frozenset(inner.name for inner in body) - wanted)
 
 
-def _needed(body: Graph) -> set[str]:
-    found: set[str] = set()
-    pending = [ref.node for ref in body.fetches]
-    while pending:
-        name = pending.pop()
-        if name not in found:
-            found.add(name)
-            pending.extend(ref.node for ref in body.inputs(name))
-    return found
-
-
-def _taken(body: Graph, name: str, registry: Registry, sets: tuple[str, ...]) -> bool:
+def _taken(body: Graph, name: str, registry: Registry, sets: tuple[str, ...], decomposed: frozenset[str]) -> bool:
     node = body.node(name)
     if node.op in ("Const", ARG) or node.op in PASS_THROUGH:
         return True
-    if isinstance(registry.resolve(node_view(body, name), sets).support, Supported):
-        return True
-    return any(entry.op == node.op for entry in registry.decompositions())
-
-
-def _plain(shape: Shape) -> Shape:
-    return None if shape is None else tuple(max(d, -1) for d in shape)
+    return node.op in decomposed or isinstance(registry.resolve(node_view(body, name), sets).support, Supported)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from tfgraft.converters.batch_norm import check_batch_norm
 from tfgraft.converters.onnx.activation import FUSED, activation
 from tfgraft.converters.onnx.context import OnnxContext
 from tfgraft.converters.onnx.convolution import CONV2D, check_kernel, emit_conv, emit_depthwise
-from tfgraft.converters.onnx.normalization import batch_norm, check_batch_norm
+from tfgraft.converters.onnx.normalization import batch_norm
 from tfgraft.converters.windows import Format
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tfgraft.converters.batch_norm import check_batch_norm
 from tfgraft.converters.onnx.context import OnnxContext
 from tfgraft.converters.windows import Format
 from tfgraft.graph.dtypes import FLOATS
@@ -41,18 +42,6 @@ def bias_add(ctx: OnnxContext, view: NodeView) -> None:
     else:
         bias = ctx.node("Unsqueeze", [ctx.get(view, 1), ctx.ints([d for d in range(dims) if d != channel])])
     ctx.set(view, 0, ctx.node("Add", [ctx.get(view, 0, form), bias]), form)
-
-
-def check_batch_norm(view: NodeView) -> Support:
-    """Refuse batch normalization that learns ; code attribute."""
-    if view.attr("is_training", True):
-        return Unsupported(
-            "attribute",
-            f"{view.op} is taken with is_training False, not True.",
-            "attr is_training",
-            "Freeze the model.",
-        )
-    return SUPPORTED
 
 
 def batch_norm(ctx: OnnxContext, view: NodeView, value: str) -> str:

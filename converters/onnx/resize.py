@@ -6,31 +6,16 @@ import numpy as np
 
 from tfgraft.converters.onnx.context import OnnxContext
 from tfgraft.converters.orders import NCHW, Perm
-from tfgraft.converters.resize_tables import Axis
+from tfgraft.converters.resize_tables import axes_of, check_static, flags_of
 from tfgraft.graph.dtypes import INTS
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter
-from tfgraft.registry.support import SUPPORTED, Support, Unsupported
 
 _SIZE = {1: frozenset({"int32"})}
 _ANY = INTS | {"float16", "float32", "float64"}
 _FLOAT = frozenset({"float32"})
 _EXACT_NEAREST = frozenset({"float16", "float32", "int8", "int32", "uint8"})
 """What ONNX Runtime's Resize takes with mode nearest; Gather takes everything."""
-
-
-def _flags(view: NodeView) -> tuple[bool, bool]:
-    return bool(view.attr("align_corners", False)), bool(view.attr("half_pixel_centers", False))
-
-
-def _axes(view: NodeView) -> list[Axis] | None:
-    """Return height and width, or None if a size before or after is not known."""
-    shape, size = view.shape(0) or (), view.const(1)
-    after = tuple(size.tolist()) if size is not None else (view.outputs[0].shape or (-1,) * 4)[1:3]
-    before = shape[1:3]
-    if any(n < 0 for n in (*before, *after)):
-        return None
-    return [Axis(n, int(m), *_flags(view)) for n, m in zip(before, after, strict=True)]
 
 
 def _held(ctx: OnnxContext, view: NodeView) -> tuple[str, Perm | None, list[int]]:
@@ -51,7 +36,7 @@ def _as_float(ctx: OnnxContext, view: NodeView, value: str) -> str:
 )
 def resize_bilinear(ctx: OnnxContext, view: NodeView) -> None:
     """TF ResizeBilinear -> Resize, mode linear; the result is float32 whatever comes in, as in TensorFlow."""
-    align, half = _flags(view)
+    align, half = flags_of(view)
     value = _as_float(ctx, view, ctx.get(view, 0, NCHW))
     batch_channels = ctx.node("Shape", [value], end=2)
     size = ctx.cast(ctx.get(view, 1), "int64") if view.const(1) is None else ctx.ints(view.known_const(1))
@@ -69,8 +54,8 @@ def resize_bilinear(ctx: OnnxContext, view: NodeView) -> None:
 def resize_nearest_neighbor(ctx: OnnxContext, view: NodeView) -> None:
     """TF ResizeNearestNeighbor -> Resize where sizes grow by whole factors, else a Gather of rows and of columns."""
     value, perm, places = _held(ctx, view)
-    axes = _axes(view)
-    if axes is not None and view.dtype() in _EXACT_NEAREST and all(_repeats(a) for a in axes):
+    axes = axes_of(view)
+    if axes is not None and view.dtype() in _EXACT_NEAREST and all(axis.repeats for axis in axes):
         scales = np.ones(4, np.float32)
         scales[places] = [a.out // a.size for a in axes]
         result = ctx.node(
@@ -88,16 +73,9 @@ def resize_nearest_neighbor(ctx: OnnxContext, view: NodeView) -> None:
     ctx.set(view, 0, value, perm)
 
 
-def _repeats(axis: Axis) -> bool:
-    """Tell whether each element is repeated a whole number of times."""
-    if axis.size == 0 or axis.out == 0 or axis.out % axis.size:
-        return False
-    return bool((axis.nearest() == np.repeat(np.arange(axis.size), axis.out // axis.size)).all())
-
-
 def _nearest(ctx: OnnxContext, view: NodeView, value: str, i: int, place: int) -> str:
     """Emit the computation of `Axis.nearest` for sizes that are known only when running."""
-    align, half = _flags(view)
+    align, half = flags_of(view)
     size = ctx.node("Squeeze", [ctx.node("Shape", [value], start=place, end=place + 1), ctx.ints([0])])
     out = ctx.node("Gather", [ctx.cast(ctx.get(view, 1), "int64"), ctx.const(i, "int64")])
     zero, one = ctx.const(0, "int64"), ctx.const(1, "int64")
@@ -120,27 +98,19 @@ def _nearest(ctx: OnnxContext, view: NodeView, value: str, i: int, place: int) -
     return result
 
 
-def _check_static(view: NodeView) -> Support:
-    if _axes(view) is not None:
-        return SUPPORTED
-    return Unsupported(
-        "unknown-dim", f"{view.op} needs the image's size before and after, known.", "input 0", "Give input_shapes."
-    )
-
-
 @converter(
     "ResizeBicubic",
     "ResizeArea",
     engine="onnx",
     spec=OpSpec(dtypes=_ANY, input_dtypes=_SIZE, output_dtypes={0: _FLOAT}, ranks={0: (4,)}),
-    check=_check_static,
+    check=check_static,
 )
 def resize_by_weights(ctx: OnnxContext, view: NodeView) -> None:
     """TF ResizeBicubic, ResizeArea -> a MatMul with TensorFlow's own weights from each side.
 
     ONNX's Resize computes cubic weights exactly, TensorFlow takes them from a table; ONNX has no area mode.
     """
-    axes = _axes(view)
+    axes = axes_of(view)
     assert axes is not None, view.name
     height, width = (a.cubic() if view.op == "ResizeBicubic" else a.area() for a in axes)
     value = _as_float(ctx, view, ctx.get(view, 0, NCHW))

@@ -30,7 +30,9 @@ _SAME: tuple[tuple[str, str, OpSpec], ...] = (
 """TF op, TensorRT's `ElementWiseOperation`, what it takes."""
 
 
-def _same(op: str, kind: str, spec: OpSpec) -> tuple[Converter, ...]:
+def plain_binary(op: str, kind: str, spec: OpSpec) -> tuple[Converter, ...]:
+    """Return the converter of an op that is one elementwise layer."""
+
     @converter(op, engine="tensorrt", spec=spec)
     @elementwise
     def convert(ctx: TensorRtContext, view: NodeView, inputs: list[Any]) -> Any:
@@ -157,6 +159,6 @@ def bias_add(ctx: TensorRtContext, view: NodeView) -> None:
 
 
 CONVERTERS = (
-    *(_same(*row) for row in _SAME),
+    *(plain_binary(*row) for row in _SAME),
     *(power, squared_difference, add_n, clip_by_value, mul_no_nan, xdivy, xlogy, xlog1py, atan2, bias_add),
 )

@@ -13,8 +13,17 @@ from tfgraft.graph.functions import FUNCTIONAL_CONTROL_FLOW
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.opdefs import ARG
 from tfgraft.graph.ref import TensorRef
-from tfgraft.graph.view import NodeView, Shape, TensorInfo
-from tfgraft.graph.views import PASS_THROUGH, TENSORS, const_source, const_value, input_view, node_view, tensor_info
+from tfgraft.graph.view import NodeView, Shape, TensorInfo, without_symbols
+from tfgraft.graph.views import (
+    PASS_THROUGH,
+    TENSORS,
+    const_source,
+    const_value,
+    input_view,
+    needed,
+    node_view,
+    tensor_info,
+)
 from tfgraft.registry.entry import Converter
 from tfgraft.registry.support import SUPPORTED, Support, Supported, Unsupported
 
@@ -34,7 +43,7 @@ def body_of(view: NodeView, attr: str, arguments: Sequence[TensorInfo]) -> Graph
     if body is None or len(body.feeds) != len(arguments):
         raise ValueError(f"the function {name!r} of {view.name!r} cannot be read")
     if not body.facts.table(TENSORS):
-        _infer(body, [_plain(info.shape) for info in arguments])
+        _infer(body, [without_symbols(info.shape) for info in arguments])
     return body
 
 
@@ -62,27 +71,11 @@ def _dtype(body: Graph, ref: TensorRef) -> str:
     return body.node(ref.node).dtype("T")
 
 
-def _plain(shape: Shape) -> Shape:
-    return None if shape is None else tuple(max(d, -1) for d in shape)
-
-
 def source(body: Graph, ref: TensorRef) -> TensorRef:
     """Return what a tensor is a copy of."""
     while body.node(ref.node).op in PASS_THROUGH:
         ref = body.inputs(ref.node)[0]
     return ref
-
-
-def needed(body: Graph, results: Sequence[TensorRef] | None = None) -> list[str]:
-    """Return the nodes that some tensors, by default a body's results, need, in topological order."""
-    found: set[str] = set()
-    pending = [ref.node for ref in (body.fetches if results is None else results)]
-    while pending:
-        name = pending.pop()
-        if name not in found:
-            found.add(name)
-            pending.extend(ref.node for ref in body.inputs(name))
-    return [name for name in body.topological() if name in found]
 
 
 def check_body(view: NodeView, body: Graph, own: Mapping[str, Converter] = NO_ENTRIES) -> Support:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from tfgraft.converters.equality import check_equal
+from tfgraft.converters.tensorrt.binary import plain_binary
 from tfgraft.converters.tensorrt.context import BOOL, FLOATS, NUMERIC, PLAIN, SMALL, TensorRtContext
 from tfgraft.converters.tensorrt.emit import binary, like, unary
 from tfgraft.converters.tensorrt.layout import elementwise
 from tfgraft.graph.view import NodeView
-from tfgraft.registry.entry import Converter, OpSpec, converter
+from tfgraft.registry.entry import OpSpec, converter
 
 _ORDERED = OpSpec(dtypes=NUMERIC | SMALL, output_dtypes={0: BOOL}, known_ranks=(0, 1))
 _LOGIC = OpSpec(dtypes=BOOL, known_ranks=(0, 1))
@@ -20,15 +21,6 @@ _SAME: tuple[tuple[str, str, OpSpec], ...] = (
     ("LogicalAnd", "AND", _LOGIC),
     ("LogicalOr", "OR", _LOGIC),
 )
-
-
-def _same(op: str, kind: str, spec: OpSpec) -> tuple[Converter, ...]:
-    @converter(op, engine="tensorrt", spec=spec)
-    @elementwise
-    def convert(ctx: TensorRtContext, view: NodeView, inputs: list[Any]) -> Any:
-        return binary(ctx, kind, *inputs)
-
-    return convert
 
 
 @converter("LessEqual", "GreaterEqual", engine="tensorrt", spec=_ORDERED)
@@ -67,4 +59,4 @@ def approximate_equal(ctx: TensorRtContext, view: NodeView, inputs: list[Any]) -
     return binary(ctx, "LESS", distance, like(ctx, distance, float(view.attr("tolerance", 1e-5))))
 
 
-CONVERTERS = (*(_same(*row) for row in _SAME), or_equal, equal, approximate_equal)
+CONVERTERS = (*(plain_binary(*row) for row in _SAME), or_equal, equal, approximate_equal)

@@ -11,11 +11,11 @@ from tfgraft.converters.tensorrt.dims import Dim
 from tfgraft.converters.tensorrt.emit import unsqueeze
 
 
-def count(ctx: TensorRtContext, size: Dim, dtype: str, rank: int, axis: int) -> Any:
+def count(ctx: TensorRtContext, size: Dim, dtype: str, rank: int = 1, axis: int = 0) -> Any:
     """Return 0, 1, ..., size - 1 along one axis of a tensor of some rank whose other dimensions are one.
 
     Args:
-        dtype: "int32" or "int64".
+        dtype: "int32", "int64" or "float32".
         axis: not negative.
     """
     others = [d for d in range(rank) if d != axis]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tfgraft.converters.tensorrt.context import TensorRtContext
+from tfgraft.converters.tensorrt.counting import count
 from tfgraft.converters.tensorrt.dims import dims_of, times, vector
 from tfgraft.converters.tensorrt.emit import (
     binary,
@@ -23,7 +24,6 @@ from tfgraft.converters.tensorrt.emit import (
     unary,
     unsqueeze,
 )
-from tfgraft.converters.tensorrt.image import count_up
 from tfgraft.converters.tensorrt.loops import Loop
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter
@@ -107,7 +107,7 @@ def _choose(
     axis, rank = len(scores.shape) - 1, len(scores.shape)
     none = like(ctx, scores, float("-inf"))
     boxes = _Boxes.of(ctx, sides)
-    place = count_up(ctx, dims_of(ctx, scores)[axis], "int32")
+    place = count(ctx, dims_of(ctx, scores)[axis], "int32")
     place = unsqueeze(ctx, place, range(rank - 1))
     beyond = like(ctx, place, np.iinfo(np.int32).max)
     loop = Loop(ctx)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tfgraft.converters.batch_norm import check_batch_norm
 from tfgraft.converters.orders import Perm
 from tfgraft.converters.tensorrt.context import FLOATS, TensorRtContext
 from tfgraft.converters.tensorrt.convolution import (
@@ -20,7 +21,6 @@ from tfgraft.converters.tensorrt.convolution import (
 from tfgraft.converters.tensorrt.emit import activation, binary, unsqueeze
 from tfgraft.converters.tensorrt.normalization import (
     BATCH_NORM,
-    check_batch_norm,
     folded,
     normalize,
     set_statistics,

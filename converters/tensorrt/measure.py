@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfgraft.converters.orders import Perm
+from tfgraft.converters.orders import Perm, keeps_sequence
 from tfgraft.converters.tensorrt.context import TensorRtContext
 from tfgraft.converters.tensorrt.dims import Dim, elements, pick, plus
 from tfgraft.converters.tensorrt.emit import cut
@@ -56,16 +56,10 @@ def take(ctx: TensorRtContext, tensor: Any, axis: int, start: Any, size: int) ->
 
 
 def same_sequence(ctx: TensorRtContext, view: NodeView, i: int) -> tuple[Any, bool]:
-    """Return a tensor whose elements are in TensorFlow's row-major sequence, and whether its dimensions are too.
-
-    Moving dimensions of size one does not change the sequence, so such a tensor serves a reshape as it is held.
-    """
-    perm, shape = ctx.perm_of(view, i), view.shape(i)
-    if perm is not None and shape is not None:
-        large = [d for d in perm if shape[d] != 1]
-        if large == sorted(large):
-            return ctx.get(view, i, perm), False
-    return ctx.get(view, i), True
+    """Return a tensor whose elements are in TensorFlow's row-major sequence, and whether its dimensions are too."""
+    perm = ctx.perm_of(view, i)
+    kept = keeps_sequence(perm, view.shape(i))
+    return ctx.get(view, i, perm if kept else None), not kept
 
 
 def repeat(ctx: TensorRtContext, tensor: Any, dims: Sequence[Dim], strides: Sequence[Dim]) -> Any:

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tfgraft.converters.batch_norm import check_batch_norm
 from tfgraft.converters.tensorrt.context import FLOATS, TensorRtContext
 from tfgraft.converters.tensorrt.emit import binary, like, unary, unsqueeze
 from tfgraft.converters.windows import Format
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter
-from tfgraft.registry.support import SUPPORTED, Support, Unsupported
 
 _LARGEST_WINDOW = 15
 """The widest window of TensorRT's LRN layer."""
@@ -25,18 +25,6 @@ BATCH_NORM = OpSpec(
     output_dtypes={i: frozenset({"float32"}) for i in range(1, 6)},
     ranks={0: (4, 5)},
 )
-
-
-def check_batch_norm(view: NodeView) -> Support:
-    """Refuse batch normalization that learns; code attribute."""
-    if view.attr("is_training", True):
-        return Unsupported(
-            "attribute",
-            f"{view.op} is taken with is_training False, not True.",
-            "attr is_training",
-            "Freeze the model.",
-        )
-    return SUPPORTED
 
 
 def folded(view: NodeView, first: int) -> tuple[NDArray[Any], NDArray[Any]] | None:

@@ -7,31 +7,17 @@ from typing import Any
 import numpy as np
 
 from tfgraft.converters.orders import NCHW
-from tfgraft.converters.resize_tables import Axis
+from tfgraft.converters.resize_tables import axes_of, check_static, flags_of
 from tfgraft.converters.tensorrt.context import FLOATS, TensorRtContext
+from tfgraft.converters.tensorrt.counting import count
 from tfgraft.converters.tensorrt.dims import Dim, dims_of, elements, larger, minus, vector
 from tfgraft.converters.tensorrt.emit import binary, like, select, unary
-from tfgraft.converters.tensorrt.image import IMAGES, count_up, float_image
+from tfgraft.converters.tensorrt.image import IMAGES, float_image
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import OpSpec, converter
-from tfgraft.registry.support import SUPPORTED, Support, Unsupported
 
 _SIZE = {1: frozenset({"int32"})}
 _FLOAT = frozenset({"float32"})
-
-
-def _flags(view: NodeView) -> tuple[bool, bool]:
-    return bool(view.attr("align_corners", False)), bool(view.attr("half_pixel_centers", False))
-
-
-def _axes(view: NodeView) -> list[Axis] | None:
-    """Return height and width, or None if a size before or after is not known."""
-    shape, size = view.shape(0) or (), view.const(1)
-    after = tuple(size.tolist()) if size is not None else (view.outputs[0].shape or (-1,) * 4)[1:3]
-    before = shape[1:3]
-    if any(n < 0 for n in (*before, *after)):
-        return None
-    return [Axis(n, int(m), *_flags(view)) for n, m in zip(before, after, strict=True)]
 
 
 def _size(ctx: TensorRtContext, view: NodeView) -> list[Dim]:
@@ -47,7 +33,7 @@ def _size(ctx: TensorRtContext, view: NodeView) -> list[Dim]:
 )
 def resize_bilinear(ctx: TensorRtContext, view: NodeView) -> None:
     """TF ResizeBilinear -> resize LINEAR of NCHW; the result is float32 whatever comes in, as in TensorFlow."""
-    align, half = _flags(view)
+    align, half = flags_of(view)
     image = float_image(ctx, view)
     shape = [*dims_of(ctx, image)[:2], *_size(ctx, view)]
     mode = "ALIGN_CORNERS" if align else ("HALF_PIXEL" if half else "ASYMMETRIC")
@@ -71,8 +57,8 @@ def resize_nearest_neighbor(ctx: TensorRtContext, view: NodeView) -> None:
 
     TensorRT does not say in which precision it computes places, and between two pixels the last bit decides.
     """
-    perm, axes = ctx.perm_of(view, 0), _axes(view)
-    if axes is not None and view.dtype() in FLOATS and all(_repeats(a) for a in axes):
+    perm, axes = ctx.perm_of(view, 0), axes_of(view)
+    if axes is not None and view.dtype() in FLOATS and all(axis.repeats for axis in axes):
         image = ctx.get(view, 0, NCHW)
         shape = [*dims_of(ctx, image)[:2], *(a.out for a in axes)]
         scales = (1.0, 1.0, *(float(a.out // a.size) for a in axes))
@@ -95,16 +81,9 @@ def resize_nearest_neighbor(ctx: TensorRtContext, view: NodeView) -> None:
         if axes is not None:
             indices = ctx.const(axes[i].nearest(), "int64")
         else:
-            indices = _nearest(ctx, *_flags(view), dims_of(ctx, value)[place], after[i])
+            indices = _nearest(ctx, *flags_of(view), dims_of(ctx, value)[place], after[i])
         value = ctx.add("gather", value, indices, place)
     ctx.set(view, 0, value, perm)
-
-
-def _repeats(axis: Axis) -> bool:
-    """Tell whether each element is repeated a whole number of times."""
-    if axis.size == 0 or axis.out == 0 or axis.out % axis.size:
-        return False
-    return bool((axis.nearest() == np.repeat(np.arange(axis.size), axis.out // axis.size)).all())
 
 
 def _nearest(ctx: TensorRtContext, align: bool, half: bool, size: Dim, out: Dim) -> Any:
@@ -113,7 +92,7 @@ def _nearest(ctx: TensorRtContext, align: bool, half: bool, size: Dim, out: Dim)
     def floats(dim: Dim) -> Any:
         return ctx.cast(vector(ctx, [dim]), "float32")
 
-    x = count_up(ctx, out, "float32")
+    x = count(ctx, out, "float32")
     scale = binary(ctx, "DIV", floats(size), floats(out))
     if align:
         aligned = binary(ctx, "DIV", floats(minus(ctx, size, 1)), floats(larger(ctx, minus(ctx, out, 1), 1)))
@@ -130,27 +109,19 @@ def _nearest(ctx: TensorRtContext, align: bool, half: bool, size: Dim, out: Dim)
     return binary(ctx, "MIN", ctx.cast(index, "int64"), vector(ctx, [minus(ctx, size, 1)]))
 
 
-def _check_static(view: NodeView) -> Support:
-    if _axes(view) is not None:
-        return SUPPORTED
-    return Unsupported(
-        "unknown-dim", f"{view.op} needs the image's size before and after, known.", "input 0", "Give input_shapes."
-    )
-
-
 @converter(
     "ResizeBicubic",
     "ResizeArea",
     engine="tensorrt",
     spec=OpSpec(dtypes=IMAGES, input_dtypes=_SIZE, output_dtypes={0: _FLOAT}, ranks={0: (4,)}),
-    check=_check_static,
+    check=check_static,
 )
 def resize_by_weights(ctx: TensorRtContext, view: NodeView) -> None:
     """TF ResizeBicubic, ResizeArea -> a matrix multiplication with TensorFlow's own weights from each side.
 
     TensorRT computes cubic weights exactly, TensorFlow takes them from a table; TensorRT has no area mode.
     """
-    axes = _axes(view)
+    axes = axes_of(view)
     assert axes is not None, view.name
     height, width = (a.cubic() if view.op == "ResizeBicubic" else a.area() for a in axes)
     none = ctx.trt.MatrixOperation.NONE

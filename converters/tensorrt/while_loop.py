@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tfgraft.converters.tensorrt.bodies import body_of, check_body, convert_body, needed, source, try_shapes
+from tfgraft.converters.tensorrt.bodies import body_of, check_body, convert_body, source, try_shapes
 from tfgraft.converters.tensorrt.context import TensorRtContext
 from tfgraft.converters.tensorrt.dims import Dim, dims_of, elements, is_static, larger, minus, smaller, vector
 from tfgraft.converters.tensorrt.emit import reshape
@@ -20,7 +20,7 @@ from tfgraft.converters.tensorrt.nodes import NO_ENTRIES
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.ref import TensorRef
 from tfgraft.graph.view import NodeView, Shape, TensorInfo
-from tfgraft.graph.views import const_source, const_value, tensor_info
+from tfgraft.graph.views import const_source, const_value, needed, tensor_info
 from tfgraft.registry.entry import Converter
 from tfgraft.registry.support import Support, Supported, Unsupported
 

@@ -21,6 +21,11 @@ Shape = tuple[int, ...] | None
 size below -1 are known to be equal; -1 says nothing."""
 
 
+def without_symbols(shape: Shape) -> Shape:
+    """Return a shape whose unknown dimensions are all -1: the symbols of one graph mean nothing in another."""
+    return None if shape is None else tuple(max(d, -1) for d in shape)
+
+
 @dataclass(frozen=True, slots=True)
 class TensorInfo:
     """Data type (TensorFlow's short name) and shape of one tensor."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -86,3 +86,15 @@ def input_view(graph: Graph, ref: TensorRef) -> Input:
 
 def _reader(node: Node) -> Callable[[], NDArray[Any]]:
     return lambda: const_value(node)
+
+
+def needed(graph: Graph, results: Sequence[TensorRef] | None = None) -> list[str]:
+    """Return the nodes that some tensors, by default the graph's fetches, need, in topological order."""
+    found: set[str] = set()
+    pending = [ref.node for ref in (graph.fetches if results is None else results)]
+    while pending:
+        name = pending.pop()
+        if name not in found:
+            found.add(name)
+            pending.extend(ref.node for ref in graph.inputs(name))
+    return [name for name in graph.topological() if name in found]
