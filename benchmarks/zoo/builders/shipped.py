@@ -50,7 +50,8 @@ def nsfw_modules(packages: Packages, variant: str) -> tuple[dict[str, Any], byte
     node = shutil.which("node")
     if node is None:
         raise PackageError("nsfwjs ships its models as JavaScript modules and there is no node here; install Node.js")
-    folder = packages.folder("nsfwjs") / "package/dist/models" / variant
+    # A relative path would be looked for among the installed modules.
+    folder = (packages.folder("nsfwjs") / "package/dist/models" / variant).resolve()
     shards = sorted(path.name for path in folder.glob("group1*"))
     script = (
         "const [folder, ...names] = process.argv.slice(1);"
