@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tensorflow.python.framework import tensor_util
 
 from tfgraft.graph import dtypes
+from tfgraft.graph.attrs import Attrs, DType
 from tfgraft.graph.facts import Fact
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.node import Node
@@ -66,6 +67,11 @@ def const_value(node: Node) -> NDArray[Any]:
         return np.full([d.size for d in tensor.tensor_shape.dim], getattr(tensor, values)[0], dtype)
     array: NDArray[Any] = tensor_util.MakeNdarray(tensor)
     return array
+
+
+def const_node(name: str, value: NDArray[Any]) -> Node:
+    """Return a Const node with a value."""
+    return Node(name, "Const", attrs=Attrs({"dtype": DType(str(value.dtype)), "value": tensor_util.make_tensor_proto(value)}))
 
 
 def node_view(graph: Graph, name: str) -> NodeView:
