@@ -71,7 +71,8 @@ def const_value(node: Node) -> NDArray[Any]:
 
 def const_node(name: str, value: NDArray[Any]) -> Node:
     """Return a Const node with a value."""
-    return Node(name, "Const", attrs=Attrs({"dtype": DType(str(value.dtype)), "value": tensor_util.make_tensor_proto(value)}))
+    proto = tensor_util.make_tensor_proto(value)
+    return Node(name, "Const", attrs=Attrs({"dtype": DType(dtypes.name_of(proto.dtype)), "value": proto}))
 
 
 def node_view(graph: Graph, name: str) -> NodeView:
