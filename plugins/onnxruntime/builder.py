@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.views import const_info, const_value
+from tfgraft.plugins.onnxruntime.int8 import INT8
 from tfgraft.plugins.onnxruntime.options import OnnxRuntimeOptions
 from tfgraft.plugins.onnxruntime.session import make_session
-from tfgraft.plugins.protocol import Array, BuildContext, BuildError, BuiltEngine, Cluster, Device, Executor
+from tfgraft.plugins.protocol import Array, BuildContext, BuildError, BuiltEngine, Cluster, Device, Executor, Int8Rules
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class OnnxRuntimeBuilder:
 
     name: ClassVar[str] = "onnxruntime"
     converters: ClassVar[tuple[str, ...]] = ("onnxruntime", "onnx")
+    int8: ClassVar[Int8Rules] = INT8
 
     def available(self) -> Support:
         """Supported if both `onnxruntime` and `onnx` can be imported."""

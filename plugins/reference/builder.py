@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from tfgraft.graph.views import const_info, tensor_info
-from tfgraft.plugins.protocol import Array, BuildContext, BuildError, BuiltEngine, Cluster, Device, Executor
+from tfgraft.plugins.protocol import Array, BuildContext, BuildError, BuiltEngine, Cluster, Device, Executor, Int8Rules
 from tfgraft.plugins.reference.options import ReferenceOptions
 from tfgraft.plugins.tensorrt.builder import TensorRtBuilder
 from tfgraft.registry.support import Support
@@ -22,6 +22,7 @@ class ReferenceBuilder:
 
     name: ClassVar[str] = "reference"
     converters: ClassVar[tuple[str, ...]] = TensorRtBuilder.converters
+    int8: ClassVar[Int8Rules] = TensorRtBuilder.int8
 
     def converter_sets(self, options: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the converter sets of the route that the options choose."""

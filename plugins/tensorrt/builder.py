@@ -16,9 +16,11 @@ from tfgraft.plugins.protocol import (
     Cluster,
     Device,
     DeviceExecutor,
+    Int8Rules,
     OptionError,
 )
 from tfgraft.plugins.tensorrt.flavour import available, find_flavour
+from tfgraft.plugins.tensorrt.int8 import INT8
 from tfgraft.plugins.tensorrt.isolate import make_plan_isolated
 from tfgraft.plugins.tensorrt.log import process_logger
 from tfgraft.plugins.tensorrt.onnx_model import OnnxSource
@@ -42,6 +44,7 @@ class TensorRtBuilder:
     name: ClassVar[str] = "tensorrt"
     converters: ClassVar[tuple[str, ...]] = SETS["native"]
     devices: ClassVar[tuple[str, ...]] = ("GPU",)
+    int8: ClassVar[Int8Rules] = INT8
 
     def converter_sets(self, options: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the converter sets of the route that the options choose."""
