@@ -256,8 +256,8 @@ class Int8Rules:
     Args:
         unsigned: whether a tensor that is never negative may be unsigned, which gives it twice the steps.
         quantize_inputs: ops that compute in INT8 where their activations and their weights are quantized.
-        quantize_outputs: whether what they compute, after bias and activation, must be quantized too; otherwise the
-            engine gives floats at no extra cost.
+        quantize_outputs: those of them whose result, after bias and activation, must be quantized too, or no integer
+            kernel is chosen; the others give floats at no extra cost.
         also: ops worth computing in INT8 between quantized tensors: all their inputs and the output are quantized.
         residual: additions of which one input alone is quantized: the other is what a convolution computes, which adds
             before it leaves its accumulator.
@@ -266,7 +266,7 @@ class Int8Rules:
 
     unsigned: bool = False
     quantize_inputs: frozenset[str] = frozenset()
-    quantize_outputs: bool = False
+    quantize_outputs: frozenset[str] = frozenset()
     also: frozenset[str] = frozenset()
     residual: frozenset[str] = frozenset()
     pass_through: frozenset[str] = frozenset()

@@ -7,7 +7,7 @@ from tfgraft.plugins.protocol import Int8Rules
 INT8 = Int8Rules(
     unsigned=True,
     quantize_inputs=frozenset({"Conv2D", "DepthwiseConv2dNative", "MatMul", "BatchMatMul", "BatchMatMulV2"}),
-    quantize_outputs=True,
+    quantize_outputs=frozenset({"Conv2D", "DepthwiseConv2dNative"}),
     also=frozenset({"Add", "AddV2", "Mul", "AvgPool", "Mean", "ConcatV2"}),
     pass_through=frozenset({"MaxPool", "Reshape", "Squeeze", "ExpandDims", "Transpose", "Pad"}),
 )
