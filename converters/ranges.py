@@ -43,6 +43,56 @@ def nudge(low: NDArray[Any], high: NDArray[Any], bits: int, narrow: bool) -> Nud
     return Nudged(low, high, np.where(empty, np.float32(0), step), steps, from_low)
 
 
+def nudged_integers(to: Nudged, bits: int, narrow: bool) -> Integers | None:
+    """Return a FakeQuant op's range as integers, signed if zero is in its middle; None if they need more bits."""
+    if bits > 8:
+        return None
+    middle, most = 2 ** (bits - 1), 2**bits - 1
+    zero = to.zero + narrow
+    signed = bool(np.all((zero == middle) | (to.step == 0)))
+    shift = middle if signed else 0
+    return _integers(signed, to.step, to.steps, zero - shift, (narrow - shift, most - shift), False)
+
+
+@dataclass(frozen=True, slots=True)
+class Integers:
+    """A range as integers of eight bits or fewer: `(integer - zero) * step`.
+
+    Args:
+        dtype: "int8" or "uint8".
+        step: the distance between two values; where there is only the value 0, any.
+        up: what scales a value to integers, counted from `zero`: the reciprocal of `step`; 0 where there is only 0.
+        zero: the integer that stands for zero.
+        least, most: the least and the largest integer.
+        even: whether what is halfway between two integers goes to the even one, or else to the larger one.
+    """
+
+    dtype: str
+    step: NDArray[Any]
+    up: NDArray[Any]
+    zero: NDArray[Any]
+    least: int
+    most: int
+    even: bool
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every integer of the type stands for a value, but perhaps the least, and every range for several."""
+        whole = np.iinfo(self.dtype)
+        return whole.max == self.most and self.least - whole.min in (0, 1) and bool(np.all(self.up))
+
+
+def _integers(
+    signed: bool, step: NDArray[Any], up: NDArray[Any], zero: NDArray[Any], ends: tuple[int, int], even: bool
+) -> Integers:
+    given = (step > 0) & np.isfinite(step)
+    # A range of nothing is a kernel's channel that is not used. With a step like the others', a bias can be added.
+    others = np.max(step[given], initial=0) or 1
+    step = np.where(given, step, others).astype(np.float32)
+    up = np.where(given, up, 0).astype(np.float32)
+    return Integers("int8" if signed else "uint8", step, up, zero.astype(np.int64), *ends, even)
+
+
 @dataclass(frozen=True, slots=True)
 class Scaled:
     """A range of QuantizeAndDequantize: `low` and `high` clip, `up` scales to integers, `down` scales them back.
@@ -79,6 +129,15 @@ def scaled(view: NodeView) -> Scaled:
     low = np.where(by_low, low, least * down)
     low, high, up, down = (np.asarray(part, dtype) for part in (low, high, up, down))
     return Scaled(low, high, up, down, signed, bits, narrow)
+
+
+def scaled_integers(to: Scaled, even: bool) -> Integers | None:
+    """Return the range of a QuantizeAndDequantize node as integers; None if they need more bits."""
+    if to.bits > 8 or not np.all(np.isfinite(to.up) & np.isfinite(to.down) & (to.down >= 0)):
+        return None
+    most = 2 ** (to.bits - to.signed) - 1
+    least = to.narrow - most - 1 if to.signed else 0
+    return _integers(to.signed, to.down, to.up, np.zeros(to.down.shape), (least, most), even)
 
 
 def check_scaled(view: NodeView) -> Support:

@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from tfgraft.converters.orders import UNIT, Perm, without_units
+from tfgraft.converters.ranges import Integers
+from tfgraft.converters.weights import Quantization, lay_out
 from tfgraft.graph.ref import TensorRef
-from tfgraft.graph.view import NodeView, TensorInfo
+from tfgraft.graph.view import NodeView, Shape, TensorInfo
 
 ONNX_TYPES: dict[str, int] = {
     "float32": TensorProto.FLOAT,
@@ -49,13 +51,23 @@ IR_VERSION = 10
 class WeightUse:
     """An initializer that is filled when the engine is loaded, from a weight input of the engine node.
 
-    The value is `weight.transpose(perm).reshape(shape)`; None leaves a step out.
+    The value is what `lay_out` makes of the weight; None leaves a step out.
     """
 
     name: str
     ref: TensorRef
     perm: Perm | None
     shape: tuple[int, ...] | None
+    quantization: Quantization | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _QuantizedWeight:
+    """A constant input that is held as integers, and what stands for them: `(integer - zero) * step`."""
+
+    view: NodeView
+    integers: Integers
+    axis: int | None
 
 
 @dataclass
@@ -64,9 +76,11 @@ class OnnxContext:
 
     Args:
         weights: constants that are not baked into the model but given when it is loaded, with their types.
+        quantized: the integer types that whoever loads the model takes between QuantizeLinear and DequantizeLinear.
     """
 
     weights: dict[TensorRef, TensorInfo] = field(default_factory=dict)
+    quantized: frozenset[str] = frozenset()
     nodes: list[Any] = field(default_factory=list)
     initializers: list[Any] = field(default_factory=list)
     weight_uses: list[WeightUse] = field(default_factory=list)
@@ -74,6 +88,7 @@ class OnnxContext:
     """The TensorFlow node behind each ONNX node, by the ONNX node's name."""
     domains: dict[str, int] = field(default_factory=dict)
     _held: dict[TensorRef, dict[Perm | None, str]] = field(default_factory=dict)
+    _quantized_weights: dict[TensorRef, _QuantizedWeight] = field(default_factory=dict)
     _constants: dict[tuple[str, tuple[int, ...], bytes], str] = field(default_factory=dict)
     _names: set[str] = field(default_factory=set)
     _current: str = ""
@@ -86,12 +101,17 @@ class OnnxContext:
         `value.shape[k] == tensor.shape[perm[k]]`, as with `numpy.transpose`, or 1 where `perm[k]` is `UNIT`.
         """
         item = view.inputs[i]
-        if item.ref not in self._held and item.is_constant:
+        if self.is_weight(view, i):
             if perm is None or UNIT not in perm:
                 return self.weight(view, i, perm)
             shape = item.info.shape or ()
             return self.weight(view, i, without_units(perm), tuple(1 if d == UNIT else shape[d] for d in perm))
         return self.value(item.ref, perm)
+
+    def is_weight(self, view: NodeView, i: int) -> bool:
+        """Tell whether `weight` serves input `i`: a constant, or one that is quantized."""
+        item = view.inputs[i]
+        return item.ref not in self._held and (item.is_constant or item.ref in self._quantized_weights)
 
     def perm_of(self, view: NodeView, i: int) -> Perm | None:
         """Return the order in which data input `i` is held first, `UNIT` forms left out (None: TensorFlow's order)."""
@@ -148,26 +168,63 @@ class OnnxContext:
         return self.const(np.asarray(values, np.int64).reshape(-1))
 
     def weight(self, view: NodeView, i: int, perm: Perm | None = None, shape: tuple[int, ...] | None = None) -> str:
-        """Return constant input `i`, transposed by `perm`, then reshaped to `shape`, at no cost when running."""
+        """Return constant input `i`, transposed by `perm`, then reshaped to `shape`, at no cost when running.
+
+        A quantized one is given as integers, and read through a DequantizeLinear.
+        """
+        quantized = self._quantized_weights.get(view.inputs[i].ref)
+        if quantized is None:
+            return self._laid_out(view, i, perm, shape)
+        return self._dequantized(quantized, perm, shape)
+
+    def set_quantized(self, view: NodeView, integers: Integers, axis: int | None) -> None:
+        """Say that output 0 is constant input 0 as integers, with a step for each element of `axis` (None: one).
+
+        Nothing quantizes when running: numpy does when the model is built or loaded.
+        """
+        self._quantized_weights[TensorRef(view.name)] = _QuantizedWeight(view, integers, axis)
+
+    def _laid_out(
+        self,
+        view: NodeView,
+        i: int,
+        perm: Perm | None,
+        shape: tuple[int, ...] | None,
+        quantization: Quantization | None = None,
+    ) -> str:
         item = view.inputs[i]
         if item.ref not in self.weights:
-            array = view.known_const(i)
-            array = array if perm is None else array.transpose(perm)
-            return self.const(array if shape is None else array.reshape(shape))
+            return self.const(lay_out(view.known_const(i), perm, shape, quantization))
         info = self.weights[item.ref]
         assert info.shape is not None, item.ref
         dims = info.shape if perm is None else tuple(info.shape[d] for d in perm)
         dims = shape if shape is not None else dims
         for use in self.weight_uses:
-            if (use.ref, use.perm, use.shape) == (item.ref, perm, shape):
+            if (use.ref, use.perm, use.shape, use.quantization) == (item.ref, perm, shape, quantization):
                 return use.name
         name = self._unique(f"{item.ref.node}/weight")
-        proto = TensorProto(name=name, data_type=ONNX_TYPES[info.dtype], dims=dims)
+        dtype = info.dtype if quantization is None else quantization.dtype
+        proto = TensorProto(name=name, data_type=ONNX_TYPES[dtype], dims=dims)
         proto.data_location = TensorProto.EXTERNAL
         proto.external_data.add(key="location", value="weights")
         self.initializers.append(proto)
-        self.weight_uses.append(WeightUse(name, item.ref, perm, shape))
+        self.weight_uses.append(WeightUse(name, item.ref, perm, shape, quantization))
         return name
+
+    def _dequantized(self, weight: _QuantizedWeight, perm: Perm | None, shape: tuple[int, ...] | None) -> str:
+        """Emit the DequantizeLinear of a quantized weight, its steps along the dimension that `axis` has become."""
+        to, axis = weight.integers, weight.axis
+        zero = int(to.zero.flat[0])
+        up = tuple(np.atleast_1d(to.up).tolist())
+        how = Quantization(to.dtype, up, axis, zero, to.least - zero, to.most - zero, to.even)
+        values = self._laid_out(weight.view, 0, perm, shape, how)
+        steps, zeros = to.step, to.zero.astype(to.dtype)
+        if axis is None:
+            parts = [self.const(part.reshape(())) for part in (steps, zeros)]
+            return str(self.node("DequantizeLinear", [values, *parts]))
+        held, places = _steps_after(weight.view.shape(0), axis, perm, shape)
+        parts = [self.const(part[places]) for part in (steps, zeros)]
+        return str(self.node("DequantizeLinear", [values, *parts], axis=held))
 
     def cast(self, name: str, dtype: str) -> str:
         """Emit a Cast to a type given by TensorFlow's name."""
@@ -197,6 +254,8 @@ class OnnxContext:
         """Return the ONNX value of a tensor in the order `perm`, by a Transpose if it is not held that way yet."""
         if perm is not None and perm == tuple(range(len(perm))):
             perm = None
+        if ref in self._quantized_weights:
+            self.hold(ref, self._dequantized(self._quantized_weights.pop(ref), None, None))
         held = self._held[ref]
         if perm not in held:
             held[perm] = self._reorder(held, perm)
@@ -217,7 +276,10 @@ class OnnxContext:
 
     def alias(self, ref: TensorRef, source: TensorRef) -> None:
         """Say that a tensor is the same as another one (Identity)."""
-        self._held[ref] = self._held[source]
+        if source in self._quantized_weights:
+            self._quantized_weights[ref] = self._quantized_weights[source]
+        else:
+            self._held[ref] = self._held[source]
 
     def held_values(self) -> dict[str, tuple[TensorRef, Perm | None]]:
         """Return, for each ONNX value that holds a tensor, the tensor and the order."""
@@ -225,7 +287,7 @@ class OnnxContext:
 
     def is_held(self, ref: TensorRef) -> bool:
         """Tell whether a tensor has an ONNX value."""
-        return ref in self._held
+        return ref in self._held or ref in self._quantized_weights
 
     def _unique(self, wanted: str) -> str:
         name, i = wanted, 1
@@ -251,3 +313,18 @@ class OnnxContext:
         graph.output.extend(outputs)
         opsets = [helper.make_opsetid("", OPSET), *(helper.make_opsetid(d, v) for d, v in self.domains.items())]
         return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="tfgraft")
+
+
+def _steps_after(dims: Shape, axis: int, perm: Perm | None, shape: Shape) -> tuple[int, NDArray[Any]]:
+    """Return the axis that a weight's `axis` is on after `perm` and `shape`, and which step each place on it has."""
+    assert dims is not None
+    order = tuple(range(len(dims))) if perm is None else perm
+    if shape is None:
+        return order.index(axis), np.arange(dims[axis])
+    places = np.arange(dims[axis]).reshape([-1 if d == axis else 1 for d in range(len(dims))])
+    places = np.broadcast_to(places, dims).transpose(order).reshape(shape)
+    for k in range(len(shape)):
+        rows = np.moveaxis(places, k, 0).reshape(shape[k], -1)
+        if np.all(rows == rows[:, :1]):
+            return k, rows[:, 0]
+    raise ValueError(f"the steps along axis {axis} of {dims} are not along one axis of {shape}")

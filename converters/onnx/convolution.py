@@ -48,7 +48,7 @@ def emit_depthwise(ctx: OnnxContext, view: NodeView, bias: list[str] | None = No
     """Emit the grouped Conv of a depthwise convolution (kernel HWIM -> (IM)1HW); return it and its order."""
     height, width, inputs, multiplier = view.shape(1) or ()
     shape = (inputs * multiplier, 1, height, width)
-    if view.inputs[1].is_constant:
+    if ctx.is_weight(view, 1):
         weight = ctx.weight(view, 1, (2, 3, 0, 1), shape)
     else:
         weight = ctx.node("Reshape", [ctx.get(view, 1, (2, 3, 0, 1)), ctx.ints(shape)])

@@ -43,11 +43,11 @@ def _in_order(ctx: OnnxContext, view: NodeView, i: int, perm: Perm) -> str:
         return ctx.get(view, i)
     if missing == 0:
         return ctx.get(view, i, perm)
+    shape = (1,) * missing + (view.shape(i) or ())
+    # Where only one dimension differs from one (a bias, say), transposing is reshaping, done at no cost.
+    if ctx.is_weight(view, i) and sum(d != 1 for d in shape) <= 1:
+        return ctx.weight(view, i, None, tuple(1 if d == UNIT else shape[d] for d in perm))
     if view.inputs[i].is_constant:
-        shape = (1,) * missing + (view.shape(i) or ())
-        # Only one dimension differs from one (a bias, say): transposing is reshaping, done at no cost.
-        if sum(d != 1 for d in shape) <= 1:
-            return ctx.weight(view, i, None, tuple(1 if d == UNIT else shape[d] for d in perm))
         value = np.reshape(view.known_const(i), shape).transpose(order)
         return ctx.const(np.expand_dims(value, tuple(k for k, d in enumerate(perm) if d == UNIT)))
     value = ctx.transpose(ctx.node("Unsqueeze", [ctx.get(view, i), ctx.ints(range(missing))]), order)

@@ -39,13 +39,23 @@ class OnnxModel:
     outputs: tuple[TensorInfo, ...]
 
 
-def cluster_to_onnx(cluster: Cluster, graph: Graph, registry: Registry, sets: tuple[str, ...]) -> OnnxModel:
-    """Convert a cluster of a graph; `sets` are the converter sets to ask, strongest first.
+def cluster_to_onnx(
+    cluster: Cluster,
+    graph: Graph,
+    registry: Registry,
+    sets: tuple[str, ...],
+    quantized: frozenset[str] = frozenset({"int8", "uint8", "int32"}),
+) -> OnnxModel:
+    """Convert a cluster of a graph.
+
+    Args:
+        sets: the converter sets to ask, strongest first.
+        quantized: the integer types that whoever loads the model takes between QuantizeLinear and DequantizeLinear.
 
     Raises:
         BuildError: a node is refused or its conversion fails; the node is named.
     """
-    ctx = OnnxContext(weights={ref: const_info(graph.node(ref.node)) for ref in cluster.weights})
+    ctx = OnnxContext({ref: const_info(graph.node(ref.node)) for ref in cluster.weights}, quantized)
     inputs = []
     for i, ref in enumerate(cluster.inputs):
         name = f"input_{i}"

@@ -66,7 +66,10 @@ class OnnxRuntimeBuilder:
             options = replace(options, intra_op_threads=1)
         payload = converted.model.SerializeToString()
         index = {ref: i for i, ref in enumerate(cluster.weights)}
-        layouts = [[use.name, index[use.ref], use.perm, use.shape] for use in converted.weights]
+        layouts = [
+            [use.name, index[use.ref], use.perm, use.shape, use.quantization and use.quantization.to_json()]
+            for use in converted.weights
+        ]
         weights = [const_value(context.graph.node(ref.node)) for ref in cluster.weights]
         try:
             make_session(ort, payload, layouts, weights, replace(options, graph_optimization="disable"))

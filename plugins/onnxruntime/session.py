@@ -7,19 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from tfgraft.converters.weights import Quantization, lay_out
 from tfgraft.plugins.onnxruntime.options import OnnxRuntimeOptions
 from tfgraft.plugins.protocol import Array
 
 WeightLayout = Sequence[Any]
-"""[initializer name, index of the weight input, permutation or None, shape or None]; see `WeightUse`."""
-
-
-def lay_out(weight: Array, layout: WeightLayout) -> Array:
-    """Return a weight as the model's initializer wants it, C-contiguous."""
-    _, _, perm, shape = layout
-    value = weight if perm is None else weight.transpose(perm)
-    value = np.ascontiguousarray(value)
-    return value if shape is None else value.reshape(shape)
+"""[initializer name, index of the weight input, permutation, shape, quantization], the last three or None; see
+`WeightUse`."""
 
 
 def make_session(
@@ -29,9 +23,12 @@ def make_session(
     session_options = options.session_options(ort)
     values = []
     for layout in layouts:
-        array = lay_out(weights[layout[1]], layout)
+        _, index, perm, shape, quantization = layout
+        how = None if quantization is None else Quantization.of_json(quantization)
+        array = lay_out(weights[index], perm, shape, how)
         # A weight that needed no new layout is still TensorFlow's own buffer, which does not live long enough.
-        values.append(ort.OrtValue.ortvalue_from_numpy(array.copy() if array.base is not None else array))
+        own = array.copy() if np.may_share_memory(array, weights[index]) else array
+        values.append(ort.OrtValue.ortvalue_from_numpy(own))
     if values:
         session_options.add_external_initializers([layout[0] for layout in layouts], values)
     session = ort.InferenceSession(payload, session_options, providers=options.usable_providers(ort))

@@ -9,6 +9,7 @@ from typing import Any
 
 from tfgraft.converters.tensorrt.context import TYPES
 from tfgraft.converters.tensorrt.model import cluster_to_network
+from tfgraft.converters.weights import lay_out
 from tfgraft.graph.facts import Facts
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.ref import TensorRef
@@ -20,6 +21,8 @@ from tfgraft.registry.registry import Registry
 
 SETS: dict[str, tuple[str, ...]] = {"native": ("tensorrt",), "onnx": ("onnx",)}
 """The converter sets of each route."""
+QUANTIZED = frozenset({"int8"})
+"""The integer types that TensorRT quantizes to."""
 
 
 @dataclass(frozen=True)
@@ -73,17 +76,14 @@ def onnx_source(cluster: Cluster, context: BuildContext) -> OnnxSource:
     from tfgraft.converters.onnx.model import cluster_to_onnx
 
     _check_values(cluster, context.graph)
-    made = cluster_to_onnx(cluster, context.graph, context.registry, SETS["onnx"])
+    made = cluster_to_onnx(cluster, context.graph, context.registry, SETS["onnx"], QUANTIZED)
     weights = tuple((use.name, _laid_out(context.graph, use)) for use in made.weights)
     outputs = tuple((TYPES[info.dtype], ref.node) for info, ref in zip(made.outputs, cluster.outputs, strict=True))
     return OnnxSource(made.model.SerializeToString(), weights, dict(made.origins), outputs)
 
 
 def _laid_out(graph: Graph, use: Any) -> Array:
-    value = const_value(graph.node(use.ref.node))
-    value = value if use.perm is None else value.transpose(use.perm)
-    shape = value.shape if use.shape is None else use.shape
-    return value.reshape(shape).copy(order="C")
+    return lay_out(const_value(graph.node(use.ref.node)), use.perm, use.shape, use.quantization)
 
 
 def _check_values(cluster: Cluster, graph: Graph) -> None:

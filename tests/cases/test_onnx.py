@@ -28,6 +28,7 @@ from tests.cases import (
 from tests.cases.case import OpCase, graph_of
 from tfgraft.converters.onnx.families import CONVERTERS
 from tfgraft.converters.onnx.model import cluster_to_onnx
+from tfgraft.converters.weights import lay_out
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.ref import TensorRef
 from tfgraft.graph.views import const_value, node_view
@@ -80,10 +81,8 @@ def _run(graph: Graph, registry: Registry, inputs: list[Any]) -> list[Any]:
     options.log_severity_level = 3
     values = []
     for use in onnx_model.weights:
-        array = const_value(graph.node(use.ref.node))
-        array = array if use.perm is None else array.transpose(use.perm)
-        array = array if use.shape is None else array.reshape(use.shape)
-        values.append(ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array)))
+        array = lay_out(const_value(graph.node(use.ref.node)), use.perm, use.shape, use.quantization)
+        values.append(ort.OrtValue.ortvalue_from_numpy(array))
     options.add_external_initializers([use.name for use in onnx_model.weights], values)
     session = ort.InferenceSession(onnx_model.model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     feeds = {i.name: np.asarray(v) for i, v in zip(session.get_inputs(), inputs, strict=False)}
