@@ -95,7 +95,7 @@ def run(graph_def: Any, outputs: Sequence[str], feeds: Feeds) -> list[Any]:
 
 def error(wanted: Sequence[Any], got: Sequence[Any]) -> float:
     """Return the largest relative L2 error of float results; infinity if anything else differs."""
-    from tfgraft.bench import relative_error
+    from tfgraft.distance import relative_error
 
     worst = 0.0
     for w, g in zip(wanted, got, strict=True):

@@ -13,7 +13,7 @@ import tensorflow as tf
 import tfgraft
 import tfgraft.runtime
 from benchmarks.gpu.checks import Checks
-from tfgraft.bench import relative_error
+from tfgraft.distance import relative_error
 
 TOLERANCE = 1e-4
 _PROFILES = [{"x": ((1, 64), (4, 64), (8, 64))}, {"x": ((16, 64), (32, 64), (64, 64))}]

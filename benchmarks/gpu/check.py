@@ -31,7 +31,7 @@ import tfgraft.runtime
 from benchmarks.gpu import behaviour
 from benchmarks.gpu.checks import Checks
 from benchmarks.zoo.built import load_arrays
-from tfgraft.bench import relative_error
+from tfgraft.distance import relative_error
 from tfgraft.function import make_function
 from tfgraft.load import load
 

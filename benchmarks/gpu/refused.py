@@ -22,7 +22,7 @@ import tfgraft
 import tfgraft.runtime
 from benchmarks.gpu.checks import Checks, Warnings
 from benchmarks.gpu.copying import surrounded_copy
-from tfgraft.bench import relative_error
+from tfgraft.distance import relative_error
 from tfgraft.registry.support import Supported
 
 RUNS = 5

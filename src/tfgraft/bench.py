@@ -13,6 +13,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow.core.protobuf import config_pb2
 
+from tfgraft.distance import relative_error, unequal
 from tfgraft.errors import FeedError
 from tfgraft.feeds import match_feeds, synthetic_feeds
 from tfgraft.function import make_function, uses_engines
@@ -164,30 +165,9 @@ def compare_outputs(
     """Compare arrays; `names` are (tensor name, dtype)."""
     errors = []
     for (name, dtype), a, b in zip(names, expected, got, strict=True):
-        error = relative_error(a, b) if _is_float(dtype) else _unequal(a, b)
+        error = relative_error(a, b) if _is_float(dtype) else unequal(a, b)
         errors.append(OutputError(name, dtype, error, error <= (tolerance if _is_float(dtype) else 0.0)))
     return tuple(errors)
-
-
-def relative_error(expected: Array, got: Array) -> float:
-    """Return |got - expected| / |expected| (L2); infinite where shapes, NaNs or infinities differ."""
-    if expected.shape != got.shape:
-        return float("inf")
-    kind = np.complex128 if np.iscomplexobj(expected) else np.float64
-    a, b = expected.astype(kind).ravel(), got.astype(kind).ravel()
-    odd = ~np.isfinite(a) | ~np.isfinite(b)
-    if odd.any():
-        if not np.array_equal(a[odd], b[odd], equal_nan=True):
-            return float("inf")
-        a, b = a[~odd], b[~odd]
-    difference, size = float(np.linalg.norm(b - a)), float(np.linalg.norm(a))
-    return difference / size if size else difference
-
-
-def _unequal(expected: Array, got: Array) -> float:
-    if expected.shape != got.shape:
-        return float("inf")
-    return float(np.mean(expected != got)) if expected.size else 0.0
 
 
 def _is_float(dtype: str) -> bool:

@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 
 from tests.load.models import frozen_graph
-from tfgraft.bench import compare, compare_outputs, relative_error
+from tfgraft.bench import compare, compare_outputs
+from tfgraft.distance import relative_error
 from tfgraft.errors import FeedError
 from tfgraft.feeds import match_feeds, read_feeds, synthetic_feeds
 from tfgraft.grafted import Grafted
