@@ -210,11 +210,20 @@ class _Planner:
         self._read_all(result)
 
     def residual(self, name: str) -> None:
-        """Quantize the one input of a sum that does not come right from a layer, where the other does."""
+        """Quantize one input of a sum, where a layer computes the other for it alone and can add it right away."""
         slots = list(self._data(name))
-        beside = [(slot, ref) for slot, ref in slots if original(self.graph, ref) not in self._results]
-        if len(slots) == 2 and len(beside) == 1 and original(self.graph, beside[0][1]) in self.points:
-            self._read(beside[0][1], name, beside[0][0])
+        if len(slots) != 2:
+            return
+        fused = [slot for slot, ref in slots if self._computes_for(ref, name)]
+        ready = [slot for slot, ref in slots if original(self.graph, ref) in self.points]
+        if fused:
+            slot, ref = slots[1 - fused[-1]]
+            if slot in ready or slot in fused:
+                self._read(ref, name, slot)
+
+    def _computes_for(self, ref: TensorRef, name: str) -> bool:
+        reader = only_reader(self.graph, ref)
+        return original(self.graph, ref) in self._results and reader is not None and reader[0] == name
 
     def _data(self, name: str) -> Iterator[tuple[int, TensorRef]]:
         """Yield the float inputs of a node; none if one of them is a constant, or of another type than float32."""
