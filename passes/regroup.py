@@ -7,6 +7,9 @@ from tfgraft.passes.base import PassContext
 from tfgraft.passes.form_clusters import FormClusters
 from tfgraft.passes.tag_support import TagSupport
 
+PRECISION = "precision"
+"""The key in `PassContext.results`: what a node computes in, "FP32", "FP16", "BF16" or "INT8", by (function, node)."""
+
 
 def regroup(graph: Graph, ctx: PassContext, tagging: TagSupport, forming: FormClusters) -> None:
     """Note the facts `TAG`, `CLUSTER` and `LEFT_OUT` anew, and the clusters in `ctx.results["clusters"]`.
