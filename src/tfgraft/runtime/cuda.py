@@ -14,6 +14,9 @@ _LIBRARIES = ("libcuda.so.1", "libcuda.so", "nvcuda.dll")
 _PROTOTYPES: dict[str, tuple[Any, ...]] = {
     "cuGetErrorName": (c_int, POINTER(c_char_p)),
     "cuGetErrorString": (c_int, POINTER(c_char_p)),
+    "cuInit": (c_uint,),
+    "cuDeviceGet": (POINTER(c_int), c_int),
+    "cuDeviceTotalMem_v2": (POINTER(c_size_t), c_int),
     "cuCtxGetDevice": (POINTER(c_int),),
     "cuCtxSynchronize": (),
     "cuDeviceGetAttribute": (POINTER(c_int), c_int, c_int),
@@ -87,6 +90,14 @@ class Cuda:
         name = ctypes.create_string_buffer(256)
         self._call("cuDeviceGetName", name, len(name), device)
         return f"{name.value.decode(errors='replace')} (compute capability {major.value}.{minor.value})"
+
+    def total_memory(self, ordinal: int) -> int:
+        """Return the size of a device's memory in bytes; it needs no context and makes none."""
+        device, size = c_int(), c_size_t()
+        self._call("cuInit", 0)
+        self._call("cuDeviceGet", byref(device), ordinal)
+        self._call("cuDeviceTotalMem_v2", byref(size), device)
+        return size.value
 
     def _call(self, name: str, *args: Any) -> None:
         library = self._library or self._load()
