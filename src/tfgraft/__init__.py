@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tfgraft import gpu as gpu
     from tfgraft import runtime as runtime
     from tfgraft.api import optimize, plan
     from tfgraft.grafted import Grafted
@@ -36,6 +37,7 @@ __all__ = [
     "Registry",
     "Report",
     "default_pipeline",
+    "gpu",
     "load_saved_model",
     "optimize",
     "plan",
@@ -45,8 +47,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for when it is asked for, so that `import tfgraft` costs nothing."""
-    if name == "runtime":
-        return importlib.import_module("tfgraft.runtime")
+    if name in ("gpu", "runtime"):
+        return importlib.import_module(f"tfgraft.{name}")
     if name in _WHERE:
         return getattr(importlib.import_module(_WHERE[name]), name)
     raise AttributeError(f"module 'tfgraft' has no attribute {name!r}")
