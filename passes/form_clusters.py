@@ -30,6 +30,8 @@ LEFT_OUT: Fact[str] = Fact("left_out")
 """Why a candidate is in no cluster."""
 WEIGHT_BYTES = 1024
 """Constants from this size on are handed to the engine as inputs; smaller ones are copied into it."""
+_WEIGHTS = PLAIN | {"bfloat16"}
+"""Types of constants that can be handed over."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +202,7 @@ def make_cluster(graph: Graph, group: Sequence[str], id: str, engine: str) -> Cl
                 inputs[ref] = None
                 continue
             info = const_info(const)
-            if info.dtype in PLAIN and _bytes(info) >= WEIGHT_BYTES:
+            if info.dtype in _WEIGHTS and _bytes(info) >= WEIGHT_BYTES:
                 weights[TensorRef(const.name)] = None
             else:
                 constants[const.name] = None

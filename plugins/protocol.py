@@ -309,5 +309,5 @@ def fingerprint(engine: BuiltEngine, weights: Iterable[Array]) -> str:
     digest.update(repr(sorted(engine.metadata.items())).encode())
     for weight in weights:
         digest.update(f"{weight.dtype}{weight.shape}".encode())
-        digest.update(np.ascontiguousarray(weight).data)
+        digest.update(np.ascontiguousarray(weight).reshape(-1).view(np.uint8).data)  # bfloat16 has no buffer of its own
     return digest.hexdigest()

@@ -1,0 +1,95 @@
+"""A node as it would be in half precision, and whether TensorFlow has such a node, with a kernel for the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tensorflow.python.framework import kernels
+
+from tfgraft.graph import dtypes
+from tfgraft.graph.attrs import DType
+from tfgraft.graph.node import Node
+from tfgraft.graph.opdefs import OpDefs
+
+_STAY = frozenset({"U", "DstT"})
+"""Type attributes that stay float32: the parameters of FusedBatchNorm, and what a Cast is told to give."""
+_FUSED_ARGS = "TArgs"
+"""The one list of types that changes with the others: that of a fused convolution's further inputs."""
+_FLOAT = DType("float32")
+
+
+@dataclass(frozen=True, slots=True)
+class HalfForm:
+    """A node in half precision.
+
+    Args:
+        node: the node, its type attributes changed.
+        inputs, outputs: for each, whether it becomes half; those of other types stay as they are.
+    """
+
+    node: Node
+    inputs: tuple[bool, ...]
+    outputs: tuple[bool, ...]
+
+
+def half_form(opdefs: OpDefs, node: Node, dtype: str) -> HalfForm | None:
+    """Return a node with its float32 inputs and outputs in a half type; None if its op has no such attribute."""
+    op_def = opdefs.get(node.op)
+    if op_def is None:
+        return None
+    changed = {a.name for a in op_def.attr if a.type == "type" and node.dtype(a.name) == "float32"} - _STAY
+    if not changed:
+        return None
+    new: dict[str, Any] = dict.fromkeys(sorted(changed), DType(dtype))
+    if _FUSED_ARGS in node.attrs:
+        new[_FUSED_ARGS] = tuple(DType(dtype) if t == _FLOAT else t for t in node.attrs[_FUSED_ARGS])
+    half = replace(node, attrs=node.attrs.replace(**new))
+    return HalfForm(
+        half, tuple(_flags(op_def.input_arg, node, changed)), tuple(_flags(op_def.output_arg, node, changed))
+    )
+
+
+def _flags(args: Any, node: Node, changed: set[str]) -> Iterator[bool]:
+    for arg in args:
+        if arg.type_list_attr:
+            fused = arg.type_list_attr == _FUSED_ARGS
+            yield from (fused and given == _FLOAT for given in node.attrs.get(arg.type_list_attr, ()))
+        else:
+            count = int(node.attrs.get(arg.number_attr, 0)) if arg.number_attr else 1
+            yield from [arg.type_attr in changed] * count
+
+
+class Kernels:
+    """TensorFlow's kernels for the CPU, on which the native segment must run; each op is looked up once."""
+
+    def __init__(self, opdefs: OpDefs) -> None:
+        self._opdefs = opdefs
+        self._kernels: dict[str, list[Any]] = {}
+
+    def obstacle(self, node: Node) -> str:
+        """Return why TensorFlow has no such node, or an empty string."""
+        op_def = self._opdefs.get(node.op)
+        for attr in op_def.attr if op_def is not None else ():
+            allowed = attr.allowed_values.list.type
+            if attr.type == "type" and allowed and attr.name in node.attrs:
+                given = node.dtype(attr.name)
+                if dtypes.enum_of(given) not in allowed:
+                    return f"TensorFlow's {node.op} takes no {given}."
+        if node.op not in self._kernels:
+            found = kernels.get_registered_kernels_for_op(node.op).kernel
+            self._kernels[node.op] = [k for k in found if k.device_type in ("CPU", "DEFAULT") and not k.label]
+        if any(_fits(kernel, node) for kernel in self._kernels[node.op]):
+            return ""
+        types = sorted({value.name for value in node.attrs.values() if isinstance(value, DType)})
+        return f"TensorFlow has no kernel of {node.op} for {', '.join(types)} on the CPU, for the native segment."
+
+
+def _fits(kernel: Any, node: Node) -> bool:
+    """Tell whether a kernel takes a node's types; attributes that are not there have defaults, never half types."""
+    return all(
+        dtypes.enum_of(node.dtype(constraint.name)) in constraint.allowed_values.list.type
+        for constraint in kernel.constraint
+        if isinstance(node.attrs.get(constraint.name), DType)
+    )
