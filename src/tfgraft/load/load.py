@@ -34,7 +34,7 @@ def load(
     Args:
         model: a path (SavedModel directory, `.pb`, `.pbtxt`, `.keras`, `.h5`), a GraphDef or tf.Graph, a Keras 3 or
             tf_keras model, a tf.function with an input signature, a ConcreteFunction, a loaded SavedModel or a
-            tf.Module whose `__call__` is a tf.function.
+            tf.Module whose `__call__` is a tf.function; a LoadedModel, which no argument changes, is given back.
         outputs: names of nodes or tensors ("a", "a:1"), or of the signature's outputs. Default: what the signature
             returns; for a frozen graph what no node reads.
         input_shapes: shapes by input name (tensor, node or signature name), or a list in input order; -1 or None
@@ -46,6 +46,10 @@ def load(
         ModelError: the model cannot be read, is not sound or not frozen, or does not fit the arguments.
     """
     outputs = [outputs] if isinstance(outputs, str) else outputs
+    if isinstance(model, LoadedModel):
+        if any(given is not None for given in (outputs, input_shapes, signature, tags)):
+            raise ModelError("The model is loaded already.", "Give outputs, shapes, signature and tags when loading it.")
+        return model
     if isinstance(model, (str, Path)):
         return _load_path(Path(model), outputs, input_shapes, signature, tags)
     if tags is not None:
