@@ -34,6 +34,11 @@ class Builders:
             self._registered[builder.name] = builder
             self.generation += 1
 
+    def remove(self, name: str) -> None:
+        """Forget a builder that was registered under a name, if there is one."""
+        with self._lock:
+            self._registered.pop(name, None)
+
     def find(self, name: str) -> EngineBuilder:
         """Return the builder of that name.
 
