@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfgraft.plugins.protocol import EngineBuilder
 from tfgraft.runtime.counters import Counters, EngineCounters
+from tfgraft.runtime.engines import UnknownEngine
 from tfgraft.runtime.functions import add_functions
 from tfgraft.runtime.node import OP_NAME, engine_node_def
 from tfgraft.runtime.register import register
@@ -27,6 +28,20 @@ def register_engine(builder: EngineBuilder) -> None:
     Builders of installed plugins are found without it. Engines that are loaded already stay as they are.
     """
     _PROCESS.builders.register(builder)
+
+
+def unregister_engine(name: str) -> None:
+    """Forget the builder that `register_engine` made known by a name; engines that are loaded stay as they are."""
+    _PROCESS.builders.remove(name)
+
+
+def find_engine(name: str) -> EngineBuilder:
+    """Return the builder that engine nodes find by a name.
+
+    Raises:
+        UnknownEngine: there is none; the message says which there are.
+    """
+    return _PROCESS.builders.find(name)
 
 
 def counters() -> Counters:
@@ -49,10 +64,13 @@ __all__ = [
     "OP_NAME",
     "Counters",
     "EngineCounters",
+    "UnknownEngine",
     "add_functions",
     "counters",
     "engine_node_def",
+    "find_engine",
     "load_saved_model",
     "register_engine",
     "reset_counters",
+    "unregister_engine",
 ]
