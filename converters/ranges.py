@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported
+
+_HALF = 128
+"""The uint8 that stands for zero where int8 has zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,12 @@ class Integers:
         """Whether every integer of the type stands for a value, but perhaps the least, and every range for several."""
         whole = np.iinfo(self.dtype)
         return whole.max == self.most and self.least - whole.min in (0, 1) and bool(np.all(self.up))
+
+    def unsigned(self) -> Integers:
+        """Return the same range as uint8."""
+        if self.dtype == "uint8":
+            return self
+        return replace(self, dtype="uint8", zero=self.zero + _HALF, least=self.least + _HALF, most=self.most + _HALF)
 
 
 def _integers(

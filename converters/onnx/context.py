@@ -8,7 +8,7 @@ the model is built (small ones) or when the engine is loaded (weights), never by
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -289,6 +289,20 @@ class OnnxContext:
         """Tell whether a tensor has an ONNX value."""
         return ref in self._held or ref in self._quantized_weights
 
+    def drop_unread(self, outputs: Iterable[str]) -> None:
+        """Drop nodes and initializers that no output needs.
+
+        ONNX Runtime computes such nodes, and takes no values for such initializers.
+        """
+        read, kept = set(outputs), []
+        for node in reversed(self.nodes):
+            if read.intersection(node.output):
+                kept.append(node)
+                read.update(_read([node]))
+        self.nodes = kept[::-1]
+        self.initializers = [tensor for tensor in self.initializers if tensor.name in read]
+        self.weight_uses = [use for use in self.weight_uses if use.name in read]
+
     def _unique(self, wanted: str) -> str:
         name, i = wanted, 1
         while name in self._names:
@@ -328,3 +342,13 @@ def _steps_after(dims: Shape, axis: int, perm: Perm | None, shape: Shape) -> tup
         if np.all(rows == rows[:, :1]):
             return k, rows[:, 0]
     raise ValueError(f"the steps along axis {axis} of {dims} are not along one axis of {shape}")
+
+
+def _read(nodes: Iterable[Any]) -> Iterator[str]:
+    """Yield what nodes read, those in their subgraphs too."""
+    for node in nodes:
+        yield from node.input
+        for attribute in node.attribute:
+            for graph in (attribute.g, *attribute.graphs):
+                yield from _read(graph.node)
+                yield from (output.name for output in graph.output)

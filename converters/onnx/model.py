@@ -9,13 +9,15 @@ from typing import Any
 from tfgraft.converters.onnx.context import OnnxContext, WeightUse
 from tfgraft.converters.onnx.fusions.clip import fuse_clip
 from tfgraft.converters.onnx.fusions.hard_swish import fuse_hard_swish
+from tfgraft.converters.onnx.fusions.integer_bias import fuse_integer_bias
 from tfgraft.converters.onnx.fusions.prelu import fuse_prelu
+from tfgraft.converters.onnx.fusions.quantized_pad import fuse_quantized_pad
 from tfgraft.converters.onnx.fusions.rewriter import Rewriter
 from tfgraft.converters.orders import UNIT
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.ref import TensorRef
 from tfgraft.graph.view import NodeView, TensorInfo
-from tfgraft.graph.views import PASS_THROUGH, const_info, const_source, node_view, tensor_info
+from tfgraft.graph.views import PASS_THROUGH, const_info, const_source, const_value, node_view, tensor_info
 from tfgraft.plugins.protocol import BuildError, Cluster
 from tfgraft.registry.registry import Registry
 from tfgraft.registry.support import Unsupported
@@ -71,6 +73,7 @@ def cluster_to_onnx(
         ctx.nodes[-1].output[0] = f"output_{i}"
         outputs.append(ctx.value_info(f"output_{i}", info))
     _fuse(ctx, graph)
+    ctx.drop_unread(output.name for output in outputs)
     return OnnxModel(
         ctx.model(inputs, outputs),
         tuple(ctx.weight_uses),
@@ -88,8 +91,8 @@ def _fuse(ctx: OnnxContext, graph: Graph) -> None:
         if info.dtype == "float32" and info.shape is not None:
             order = range(len(info.shape)) if perm is None else perm
             shapes[name] = tuple(1 if d == UNIT else info.shape[d] for d in order)
-    for fuse in (fuse_clip, fuse_prelu, fuse_hard_swish):
-        rewriter = Rewriter(ctx, shapes)
+    for fuse in (fuse_clip, fuse_prelu, fuse_hard_swish, fuse_quantized_pad, fuse_integer_bias):
+        rewriter = Rewriter(ctx, shapes, lambda ref: const_value(graph.node(ref.node)))
         if fuse(rewriter):
             rewriter.finish()
 

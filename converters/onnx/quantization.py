@@ -34,6 +34,9 @@ def _quantized(ctx: OnnxContext, view: NodeView, to: Integers | None, axis: int 
         return True
     if not to.is_whole:
         return False
+    if "uint8" in ctx.quantized:
+        # ONNX Runtime computes with unsigned activations on x86, and its convolutions take one type throughout.
+        to = to.unsigned()
     perm = ctx.form_of(view, 0) if axis is None else ctx.perm_of(view, 0)
     held = None if axis is None else axis if perm is None else perm.index(axis)
     step, zero = (part.reshape(() if axis is None else -1) for part in (to.step, to.zero.astype(to.dtype)))

@@ -44,7 +44,7 @@ def _maker(rewriter: Rewriter, value: str) -> Any | None:
     """Return the node that makes a value which only one node reads."""
     if rewriter.only_reader(value) is None or value not in rewriter.shapes:
         return None
-    return next((n for op in ("Relu", "Max", "Min", "Clip") if (n := rewriter.maker(value, op)) is not None), None)
+    return rewriter.maker(value, "Relu", "Max", "Min", "Clip")
 
 
 def _clamp(rewriter: Rewriter, node: Any) -> Clamp | None:

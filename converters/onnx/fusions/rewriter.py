@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
 from tfgraft.converters.onnx.context import OnnxContext
+from tfgraft.converters.weights import lay_out
+from tfgraft.graph.ref import TensorRef
 
 Dims = tuple[int, ...]
 
@@ -20,11 +22,16 @@ class Rewriter:
     Args:
         ctx: the context, all of its nodes emitted, in topological order.
         shapes: shapes of values as far as known, negative sizes being unknown.
+        value_of: the value of a weight that is given when the model is loaded.
     """
 
-    def __init__(self, ctx: OnnxContext, shapes: Mapping[str, Dims]) -> None:
+    def __init__(
+        self, ctx: OnnxContext, shapes: Mapping[str, Dims], value_of: Callable[[TensorRef], NDArray[Any]]
+    ) -> None:
         self.ctx = ctx
         self.shapes = shapes
+        self._value_of = value_of
+        self._uses = {use.name: use for use in ctx.weight_uses}
         self._maker: dict[str, Any] = {}
         self._readers: dict[str, list[Any]] = {}
         for node in ctx.nodes:
@@ -34,11 +41,12 @@ class Rewriter:
         self._constants = {t.name: t for t in ctx.initializers}
         self._removed: set[str] = set()
         self._placed: dict[str, list[Any]] = {}
+        self._inserted: dict[str, list[Any]] = {}
 
-    def maker(self, value: str, op: str) -> Any | None:
-        """Return the node that makes a value, if it is of type `op` and was not rewritten."""
+    def maker(self, value: str, *ops: str) -> Any | None:
+        """Return the node that makes a value, if it is of one of the types `ops` and was not rewritten."""
         node = self._maker.get(value)
-        return node if node is not None and node.op_type == op and node.name not in self._removed else None
+        return node if node is not None and node.op_type in ops and node.name not in self._removed else None
 
     def readers(self, value: str, op: str = "") -> list[Any]:
         """Return the nodes that read a value; those of type `op` only, if it is given."""
@@ -60,8 +68,21 @@ class Rewriter:
 
     def scalar(self, value: str) -> float | None:
         """Return the one element of an initializer that has one."""
-        array = self._array(value)
-        return float(array.reshape(())) if array is not None and array.size == 1 else None
+        tensor = self._constants.get(value)
+        if tensor is None or np.prod(tensor.dims, dtype=int) != 1:
+            return None
+        array = self.array(value)
+        return float(array.reshape(())) if array is not None else None
+
+    def array(self, value: str) -> NDArray[Any] | None:
+        """Return the value of an initializer, laid out as the model has it, or None if it is none."""
+        tensor = self._constants.get(value)
+        if tensor is None:
+            return None
+        use = self._uses.get(value)
+        if use is not None:
+            return lay_out(self._value_of(use.ref), use.perm, use.shape, use.quantization)
+        return None if tensor.data_location == TensorProto.EXTERNAL else numpy_helper.to_array(tensor)
 
     def split(self, node: Any) -> tuple[str, str] | None:
         """Return (value, constant) of a commutative node with one constant input, or None."""
@@ -81,18 +102,18 @@ class Rewriter:
         self._removed.update(node.name for node in old)
         self._placed[last.name] = new
 
+    def insert(self, before: Any, first_new: int) -> None:
+        """Put the nodes emitted since the context had `first_new` of them in front of an old one, which stays."""
+        self._inserted.setdefault(before.name, []).extend(self.ctx.nodes[first_new:])
+        del self.ctx.nodes[first_new:]
+
     def finish(self) -> None:
         """Carry the replacements out."""
-        nodes = []
+        nodes: list[Any] = []
         for node in self.ctx.nodes:
+            nodes.extend(self._inserted.get(node.name, ()))
             if node.name in self._placed:
                 nodes.extend(self._placed[node.name])
             elif node.name not in self._removed:
                 nodes.append(node)
         self.ctx.nodes[:] = nodes
-
-    def _array(self, value: str) -> NDArray[Any] | None:
-        tensor = self._constants.get(value)
-        if tensor is None or tensor.data_location == TensorProto.EXTERNAL or np.prod(tensor.dims, dtype=int) > 1:
-            return None
-        return numpy_helper.to_array(tensor)
