@@ -12,19 +12,28 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tfgraft import gpu as gpu
     from tfgraft import runtime as runtime
-    from tfgraft.api import optimize, plan
+    from tfgraft.api import calibrate, optimize, plan
+    from tfgraft.calibration.table import CalibrationTable
     from tfgraft.grafted import Grafted
     from tfgraft.passes.default import default_pipeline
     from tfgraft.passes.pipeline import Pipeline
+    from tfgraft.passes.verify_engines import Verification
+    from tfgraft.precision.budget import Agreement, Budget, Fidelity
     from tfgraft.registry.registry import Registry
     from tfgraft.report.report import Report
     from tfgraft.runtime import load_saved_model
 
 _WHERE = {
+    "Agreement": "tfgraft.precision.budget",
+    "Budget": "tfgraft.precision.budget",
+    "CalibrationTable": "tfgraft.calibration.table",
+    "Fidelity": "tfgraft.precision.budget",
     "Grafted": "tfgraft.grafted",
     "Pipeline": "tfgraft.passes.pipeline",
     "Registry": "tfgraft.registry.registry",
     "Report": "tfgraft.report.report",
+    "Verification": "tfgraft.passes.verify_engines",
+    "calibrate": "tfgraft.api",
     "default_pipeline": "tfgraft.passes.default",
     "load_saved_model": "tfgraft.runtime",
     "optimize": "tfgraft.api",
@@ -32,10 +41,16 @@ _WHERE = {
 }
 
 __all__ = [
+    "Agreement",
+    "Budget",
+    "CalibrationTable",
+    "Fidelity",
     "Grafted",
     "Pipeline",
     "Registry",
     "Report",
+    "Verification",
+    "calibrate",
     "default_pipeline",
     "gpu",
     "load_saved_model",

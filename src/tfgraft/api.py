@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Any
 
-from tfgraft.errors import ModelError
+from tfgraft.calibration.observers import Observer
+from tfgraft.calibration.table import CalibrationTable
 from tfgraft.grafted import Grafted
-from tfgraft.graph.graph import Graph
-from tfgraft.graph.graphdef import from_graph_def, to_graph_def
-from tfgraft.graph.ref import TensorRef
-from tfgraft.load import LoadedModel, load
-from tfgraft.passes.base import PassContext, Progress
+from tfgraft.job import Job
+from tfgraft.load import load
+from tfgraft.passes.base import Progress
+from tfgraft.passes.calibrate import CALIBRATION
 from tfgraft.passes.default import default_pipeline
 from tfgraft.passes.pipeline import Pipeline
+from tfgraft.passes.verify_engines import Verification
+from tfgraft.precision.budget import Budget
+from tfgraft.precision.lowered import Lowering
+from tfgraft.precision.samples import table_of
+from tfgraft.precision.settings import Precision
 from tfgraft.registry.registry import Registry
 from tfgraft.registry.support import Unsupported
-from tfgraft.report.collect import Collect, collect_nodes, make_report, replaced_nodes
 from tfgraft.report.report import Report
 
 
@@ -34,6 +40,11 @@ def optimize(
     strict: bool = False,
     progress: Progress | None = None,
     signature: str | None = None,
+    precision: str = "FP32",
+    calibration: Any = None,
+    observer: str | Observer = "percentile",
+    accuracy: Budget | None = None,
+    verify: bool | Verification = False,
     **engine_options: Any,
 ) -> Grafted:
     """Graft engines into a model: every part that the engine supports becomes one node, TensorFlow keeps the rest.
@@ -53,6 +64,15 @@ def optimize(
         strict: make engine nodes fail where they would fall back to the native segment.
         progress: called as `progress(what, done, total)` during long work.
         signature: which signature of a SavedModel; default "serving_default".
+        precision: what clusters compute in: "FP32", "FP16", "BF16" or "INT8".
+        calibration: what the ranges of activations are taken from: an iterable of feeds (dicts of input name to array,
+            tuples in input order, or arrays for a single input), a function that returns one, a `tf.data.Dataset`, an
+            `.npz` file, or a table (a `CalibrationTable`, or the `.json` file of one). INT8 needs it, unless the model
+            was trained with fake quantization; FP16 uses it to keep in float32 what would overflow.
+        observer: how a range is made of what was observed: "max", "percentile", "mse", "entropy", or an `Observer`.
+        accuracy: how much of a metric the model may lose; layers are given back to float32 until it holds.
+        verify: compare each engine with its native segment and with float32 on feeds of the calibration data, for the
+            report; `Verification` says more, such as to fall back where a bound is broken.
         engine_options: options of the engine builder, such as `intra_op_threads=2`.
 
     Returns:
@@ -72,16 +92,17 @@ def optimize(
     available = builder.available()
     if isinstance(available, Unsupported):
         raise ValueError(str(available))
-    loaded, graph = _load(model, outputs, input_shapes, signature)
+    wanted = Precision.of(precision, calibration, observer)
+    loaded = load(model, outputs=outputs, input_shapes=input_shapes, signature=signature)
     chosen = pipeline or default_pipeline(
         minimum_segment_size=minimum_segment_size, maximum_engines=maximum_engines, denylist=_entries(denylist)
     )
-    ctx = _context(registry, engine, engine_options, progress, strict)
-    report = _run(chosen, graph, ctx)
-    if not report.clusters:
-        return Grafted(loaded.graph_def, loaded, report)
-    runtime.register_engine(builder)
-    return Grafted(to_graph_def(graph), loaded, report)
+    job = Job(loaded, registry, engine, engine_options, strict, progress)
+    verification = Verification() if verify is True else verify or None
+    result = Lowering(job, chosen, wanted, accuracy, verification).grafted()
+    if result.report.clusters:
+        runtime.register_engine(builder)
+    return result
 
 
 def plan(
@@ -97,6 +118,9 @@ def plan(
     pipeline: Pipeline | None = None,
     progress: Progress | None = None,
     signature: str | None = None,
+    precision: str = "FP32",
+    calibration: Any = None,
+    observer: str | Observer = "percentile",
     **engine_options: Any,
 ) -> Report:
     """Say what `optimize` would do, building nothing; the arguments are those of `optimize`.
@@ -105,7 +129,8 @@ def plan(
     """
     registry = registry or Registry.default()
     _builder(registry, engine).check_options(engine_options)
-    _, graph = _load(model, outputs, input_shapes, signature)
+    wanted = Precision.of(precision, calibration, observer)
+    loaded = load(model, outputs=outputs, input_shapes=input_shapes, signature=signature)
     chosen = pipeline or default_pipeline(
         minimum_segment_size=minimum_segment_size,
         maximum_engines=maximum_engines,
@@ -115,7 +140,51 @@ def plan(
     for name in ("build_engines", "replace_clusters"):
         if name in chosen.names:
             chosen = chosen.without(name)
-    return _run(chosen, graph, _context(registry, engine, engine_options, progress, False))
+    table = table_of(calibration)
+    wanted = wanted if table is None else wanted.with_table(table)
+    return Job(loaded, registry, engine, engine_options, progress=progress).run(wanted.applied(chosen, loaded)).report
+
+
+def calibrate(
+    model: Any,
+    data: Any,
+    *,
+    outputs: Sequence[str] | None = None,
+    input_shapes: Mapping[str, Sequence[int | None] | None] | Sequence[Sequence[int | None] | None] | None = None,
+    precision: str = "INT8",
+    registry: Registry | None = None,
+    pipeline: Pipeline | None = None,
+    progress: Progress | None = None,
+    signature: str | None = None,
+    executor: Executor | None = None,
+) -> CalibrationTable:
+    """Run a model on representative data and return the ranges of its activations, to be saved and used many times.
+
+    The table serves every engine: `optimize(model, precision="INT8", calibration=table, engine=...)`. Tables of shards
+    of the data can be merged with `CalibrationTable.merge`.
+
+    Args:
+        model, outputs, input_shapes, registry, pipeline, progress, signature: see `optimize`.
+        data: see the argument `calibration` of `optimize`.
+        precision: what the table is for: "INT8", or "FP16", which needs the ranges of more tensors.
+        executor: runs shards of the data, a `ProcessPoolExecutor` say, or one of Dask's or Ray's; None: all run here.
+
+    Raises:
+        ModelError: the model cannot be read.
+        FeedError: the data does not fit the model, or there is none.
+        ValueError: an option is wrong.
+        PassError: a pass failed.
+    """
+    registry = registry or Registry.default()
+    loaded = load(model, outputs=outputs, input_shapes=input_shapes, signature=signature)
+    wanted = Precision.of(precision, data, "max")
+    if wanted.name == "FP32":
+        raise ValueError("precision='FP32' needs no calibration; give the precision that the table is for")
+    front = wanted.calibrating(pipeline or default_pipeline(build=False), loaded, executor)
+    front = replace(front, passes=front.passes[: front.names.index("calibrate") + 1])
+    run = Job(loaded, registry, "onnxruntime", progress=progress).run(front)
+    table: CalibrationTable = run.ctx.results[CALIBRATION]
+    return table
 
 
 def _entries(denylist: Sequence[str]) -> tuple[str, ...]:
@@ -134,33 +203,3 @@ def _builder(registry: Registry, engine: str) -> Any:
     raise ValueError(
         f"There is no engine {engine!r}; registered are: {known}.{install}{' ' + broken if broken else ''}"
     )
-
-
-def _load(model: Any, outputs: Any, input_shapes: Any, signature: str | None) -> tuple[LoadedModel, Graph]:
-    loaded = load(model, outputs=outputs, input_shapes=input_shapes, signature=signature)
-    fed = [t.name for t in (*loaded.inputs, *loaded.optional_inputs)] + [r.name for r in loaded.resources]
-    graph = from_graph_def(
-        loaded.graph_def,
-        feeds=[TensorRef.parse(name) for name in fed],
-        fetches=[TensorRef.parse(t.name) for t in loaded.outputs],
-    )
-    if problems := graph.verify():
-        raise ModelError(f"The graph is not sound: {problems[0]}.")
-    return loaded, graph
-
-
-def _context(
-    registry: Registry, engine: str, options: Mapping[str, Any], progress: Progress | None, strict: bool
-) -> PassContext:
-    ctx = PassContext(registry, engine, dict(options), strict=strict)
-    if progress is not None:
-        ctx.progress = progress
-    return ctx
-
-
-def _run(pipeline: Pipeline, graph: Graph, ctx: PassContext) -> Report:
-    before = [(one.name, node.name, node.op) for one in ctx.graphs(graph) for node in one]
-    collect = Collect()
-    pipeline.with_instruments(collect).run(graph, ctx)
-    nodes = collect.nodes or collect_nodes(graph, ctx)
-    return make_report(ctx, nodes, replaced_nodes(before, nodes))

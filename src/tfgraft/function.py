@@ -42,23 +42,38 @@ def make_function(
     if uses_engines(graph_def):
         import tfgraft.runtime  # noqa: F401  (registers the op)
     graph_def = with_own_functions(graph_def)
-    present = {node.name for node in graph_def.node}
 
     def call(*tensors: Any) -> list[Any]:
-        graph = tf.compat.v1.get_default_graph()
-        feeds = {spec.name: tensor for spec, tensor in zip(inputs, tensors, strict=True)}
-        for resource in resources:
-            if resource.name.rpartition(":")[0] in present:
-                feeds[resource.name] = graph.capture(resource.handle)
-        results = tf.graph_util.import_graph_def(
-            graph_def, input_map=feeds, return_elements=[o.name for o in outputs], name=""
-        )
-        for spec, tensor in zip(outputs, results, strict=True):
-            if tensor.shape.is_compatible_with(tensor_shape(spec)):
-                tensor.set_shape(tensor_shape(spec))
-        return list(results)
+        return import_graph(graph_def, inputs, tensors, outputs, resources)
 
     specs = [tf.TensorSpec(tensor_shape(i), i.dtype, name=i.node.rpartition("/")[2]) for i in inputs]
     # wrap_function and not tf.function: automatic control dependencies would tie ops of different frames of a
     # TensorFlow 1 loop together, which makes an invalid graph. No prune(), which moves feeds through the host.
     return tf.compat.v1.wrap_function(call, specs)
+
+
+def import_graph(
+    graph_def: Any,
+    inputs: Sequence[NamedTensor],
+    tensors: Sequence[Any],
+    outputs: Sequence[NamedTensor],
+    resources: Sequence[Resource] = (),
+) -> list[Any]:
+    """Import a GraphDef into the default graph, a function's, and return the outputs.
+
+    Args:
+        tensors: what the inputs are, in order.
+        resources: their handles are captured by the function.
+    """
+    present = {node.name for node in graph_def.node}
+    feeds = {spec.name: tensor for spec, tensor in zip(inputs, tensors, strict=True)}
+    for resource in resources:
+        if resource.name.rpartition(":")[0] in present:
+            feeds[resource.name] = tf.compat.v1.get_default_graph().capture(resource.handle)
+    results = tf.graph_util.import_graph_def(
+        graph_def, input_map=feeds, return_elements=[o.name for o in outputs], name=""
+    )
+    for spec, tensor in zip(outputs, results, strict=True):
+        if tensor.shape.is_compatible_with(tensor_shape(spec)):
+            tensor.set_shape(tensor_shape(spec))
+    return list(results)

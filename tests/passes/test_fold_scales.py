@@ -83,9 +83,7 @@ STAYS = {
     "not a constant": lambda x: _conv(x) * tf.reduce_mean(x),
     "not per channel": lambda x: _conv(x) * _R.uniform(1, 2, (8, 8, 1)).astype(np.float32),
     "broadcasts to more": lambda x: _conv(x) * _R.uniform(1, 2, (1, 1, 1, 1, 6)).astype(np.float32),
-    "transposed": lambda x: (
-        tf.matmul(tf.reshape(x, (-1, 4)), tf.constant(_K[0, 0].T.copy()), transpose_b=True) * _C6
-    ),
+    "transposed": lambda x: tf.matmul(tf.reshape(x, (-1, 4)), tf.constant(_K[0, 0].T.copy()), transpose_b=True) * _C6,
     "no number": lambda x: _conv(x) * np.float32("nan"),
     "constant minus": lambda x: _C6 - _conv(x),
 }
@@ -94,9 +92,9 @@ STAYS = {
 @pytest.mark.parametrize("name", STAYS)
 def test_leaves(name: str) -> None:
     graph, before = _folded(STAYS[name])
-    assert Counter(node.op for node in graph) == Counter(
-        node.op for node in _pruned(before)
-    ), "something was folded that must not be"
+    assert Counter(node.op for node in graph) == Counter(node.op for node in _pruned(before)), (
+        "something was folded that must not be"
+    )
 
 
 def _pruned(graph_def: Any) -> Any:

@@ -12,6 +12,9 @@ from tfgraft.cli.ops import ops
 from tfgraft.cli.terminal import Terminal
 from tfgraft.errors import TfGraftError
 
+_TOLERANCES = {"FP32": 1e-4, "FP16": 1e-2, "BF16": 1e-1, "INT8": 3e-1}
+"""The relative error that floats may have in `bench`, by precision."""
+
 
 def plan(args: argparse.Namespace, terminal: Terminal) -> int:
     """Print the plan's report."""
@@ -50,6 +53,25 @@ def optimize(args: argparse.Namespace, terminal: Terminal) -> int:
     return OK
 
 
+def calibrate(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Run the model on data and write the table of ranges."""
+    from tfgraft.api import calibrate as run
+
+    table = run(
+        args.model,
+        args.data,
+        outputs=args.outputs,
+        input_shapes=dict(args.input_shape) or None,
+        signature=args.signature,
+        precision=args.precision,
+        progress=terminal.progress,
+    )
+    table.save(args.output)
+    text = f"wrote {args.output}: the ranges of {len(table.names)} tensors over {table.samples} feeds"
+    terminal.result(text, {"output": str(args.output), "tensors": len(table.names), "feeds": table.samples})
+    return OK
+
+
 def explain(args: argparse.Namespace, terminal: Terminal) -> int:
     """Print the story of one node."""
     from dataclasses import asdict
@@ -82,7 +104,7 @@ def bench(args: argparse.Namespace, terminal: Terminal) -> int:
         runs=args.runs,
         seconds=args.seconds,
         threads=args.threads or 0,
-        tolerance=args.tolerance,
+        tolerance=_TOLERANCES[args.precision] if args.tolerance is None else args.tolerance,
         progress=terminal.progress,
     )
     report = grafted.report
@@ -135,6 +157,7 @@ def engines(args: argparse.Namespace, terminal: Terminal) -> int:
 COMMANDS = {
     "plan": plan,
     "optimize": optimize,
+    "calibrate": calibrate,
     "explain": explain,
     "bench": bench,
     "engines": engines,
@@ -151,6 +174,9 @@ def _arguments(args: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
         "minimum_segment_size": args.min_segment,
         "maximum_engines": args.max_engines,
         "denylist": tuple(args.deny),
+        "precision": args.precision,
+        "calibration": args.calibration,
+        "observer": args.observer,
         "progress": terminal.progress,
     }
 
@@ -165,7 +191,8 @@ def _optimize(args: argparse.Namespace, terminal: Terminal, options: dict[str, A
     from tfgraft.api import optimize as run
 
     chosen = dict(args.option) if options is None else options
-    return run(args.model, strict=args.strict, **_arguments(args, terminal), **chosen)
+    more = {"verify": args.verify} if "verify" in args else {}
+    return run(args.model, strict=args.strict, **_arguments(args, terminal), **more, **chosen)
 
 
 def _with_threads(engine: str, options: dict[str, Any], threads: int) -> dict[str, Any]:

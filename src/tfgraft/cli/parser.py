@@ -34,6 +34,16 @@ def make_parser() -> argparse.ArgumentParser:
     )
     optimize.add_argument("--strict", action="store_true", help="engines fail instead of falling back to TensorFlow")
 
+    optimize.add_argument("--verify", action="store_true", help="run each engine beside its native segment and compare")
+
+    calibrate = _command(commands, "calibrate", "take the ranges of activations, and write them as a table", common)
+    _add_model(calibrate)
+    calibrate.add_argument("data", type=Path, metavar="DATA.npz", help="arrays by input name")
+    calibrate.add_argument("-o", "--output", type=Path, required=True, metavar="TABLE.json", help="where to write")
+    calibrate.add_argument(
+        "--precision", type=str.upper, choices=("INT8", "FP16"), default="INT8", help="what the table is for"
+    )
+
     explain = _command(commands, "explain", "tell the whole story of one node", common, model)
     explain.add_argument("node", metavar="NODE", help="the node's name, or the name of a tensor of it")
 
@@ -48,7 +58,10 @@ def make_parser() -> argparse.ArgumentParser:
         "--threads", type=_positive, metavar="N", help="threads for TensorFlow and, if it takes the option, the engine"
     )
     bench.add_argument(
-        "--tolerance", type=float, default=1e-4, metavar="T", help="relative error that floats may have (default 1e-4)"
+        "--tolerance",
+        type=float,
+        metavar="T",
+        help="relative error that floats may have (default 1e-4, with --precision FP16 0.01, BF16 0.1, INT8 0.3)",
     )
 
     _command(commands, "engines", "list the engines, and whether they work here", common)
@@ -75,8 +88,7 @@ def _common() -> argparse.ArgumentParser:
     return common
 
 
-def _model() -> argparse.ArgumentParser:
-    model = argparse.ArgumentParser(add_help=False)
+def _add_model(model: argparse.ArgumentParser) -> None:
     model.add_argument("model", metavar="MODEL", help="a SavedModel directory, a frozen .pb, a .keras or .h5 file")
     model.add_argument("--outputs", type=_names, metavar="a:0,b:0", help="tensors to keep; default: found")
     model.add_argument(
@@ -88,6 +100,11 @@ def _model() -> argparse.ArgumentParser:
         help="the shape of an input; -1 or ? for an unknown size (repeat for more inputs)",
     )
     model.add_argument("--signature", metavar="KEY", help="which signature of a SavedModel")
+
+
+def _model() -> argparse.ArgumentParser:
+    model = argparse.ArgumentParser(add_help=False)
+    _add_model(model)
     model.add_argument("--engine", default="onnxruntime", metavar="E", help="default onnxruntime; see: tfgraft engines")
     model.add_argument(
         "--min-segment", type=_positive, default=3, metavar="N", help="smaller clusters stay native (default 3)"
@@ -99,6 +116,25 @@ def _model() -> argparse.ArgumentParser:
         default=[],
         metavar="PATTERN",
         help="an op, a node or a pattern of node names that stays native (repeat for more)",
+    )
+    model.add_argument(
+        "--precision",
+        type=str.upper,
+        choices=("FP32", "FP16", "BF16", "INT8"),
+        default="FP32",
+        help="what clusters compute in (default FP32)",
+    )
+    model.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="DATA.npz|TABLE.json",
+        help="arrays by input name to take ranges from, or a table that was saved; INT8 needs it",
+    )
+    model.add_argument(
+        "--observer",
+        choices=("max", "percentile", "mse", "entropy"),
+        default="percentile",
+        help="how a range is made of what was observed (default percentile)",
     )
     _add_option(model)
     return model

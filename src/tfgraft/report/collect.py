@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.node import Node
@@ -17,7 +18,16 @@ from tfgraft.report.report import ClusterReport, NodeReport, Report
 
 def collect_nodes(graph: Graph, ctx: PassContext) -> tuple[NodeReport, ...]:
     """Return what is known of every node now; call it while the clusters' nodes are still in the graph."""
-    return tuple(_node(one, node) for one in ctx.graphs(graph) for node in one)
+    precisions: Mapping[tuple[str, str], str] = ctx.results.get("precision", {})
+    return tuple(
+        _with_precision(_node(one, node), precisions.get((one.name, node.name), ""))
+        for one in ctx.graphs(graph)
+        for node in one
+    )
+
+
+def _with_precision(node: NodeReport, precision: str) -> NodeReport:
+    return replace(node, precision=precision) if precision and node.fate == "engine" else node
 
 
 def replaced_nodes(before: Iterable[tuple[str, str, str]], now: Iterable[NodeReport]) -> tuple[NodeReport, ...]:
@@ -50,6 +60,7 @@ def make_report(ctx: PassContext, nodes: tuple[NodeReport, ...], replaced: tuple
         nodes + replaced,
         problems + tuple(ctx.diagnostics) + refusals,
         ctx.results.get("timing", ()),
+        verified=tuple(ctx.results.get("verified", ())),
     )
 
 

@@ -7,9 +7,13 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfgraft.passes.base import Diagnostic
+
+if TYPE_CHECKING:
+    from tfgraft.passes.verify_engines import OutputCheck
+    from tfgraft.precision.budget import AccuracyReport
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class NodeReport:
         code, reason, hint: why it is not in an engine.
         converter: who converts it: "engine: source".
         asked: (who was asked, why they refused), in order.
+        precision: "INT8", "FP16", ... where a pass lowered it, or kept it from that ("FP32").
     """
 
     name: str
@@ -60,6 +65,7 @@ class NodeReport:
     hint: str = ""
     converter: str = ""
     asked: tuple[tuple[str, str], ...] = ()
+    precision: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,8 @@ class Explanation:
         node = self.node
         where = f" in function {node.function}" if node.function else ""
         lines = [f"{node.name} ({node.op}){where}: {_FATES[node.fate].format(node=node)}"]
+        if node.precision:
+            lines.append(f"  computes in {node.precision}")
         if node.converter:
             lines.append(f"  converted by {node.converter}")
         if node.reason:
@@ -104,6 +112,8 @@ class Report:
             replaced before.
         diagnostics: what passes had to say, refusals included.
         seconds: wall seconds of each pass.
+        accuracy: what an accuracy budget came to, if one was given.
+        verified: how far each engine is from its native segment and from float32, if that was asked for.
     """
 
     engine: str
@@ -111,6 +121,13 @@ class Report:
     nodes: tuple[NodeReport, ...]
     diagnostics: tuple[Diagnostic, ...]
     seconds: tuple[tuple[str, float], ...] = ()
+    accuracy: AccuracyReport | None = None
+    verified: tuple[OutputCheck, ...] = ()
+
+    @property
+    def precisions(self) -> Mapping[str, int]:
+        """How many nodes compute in each precision that a pass chose, such as {"INT8": 53}."""
+        return dict(Counter(n.precision for n in self.nodes if n.precision).most_common())
 
     @property
     def coverage(self) -> float:
@@ -153,6 +170,9 @@ class Report:
             "refusals": [{"op": op, "code": code, "count": n} for (op, code), n in self.refusals.items()],
             "diagnostics": [asdict(d) for d in self.diagnostics],
             "seconds": dict(self.seconds),
+            "precisions": dict(self.precisions),
+            "accuracy": None if self.accuracy is None else self.accuracy.to_dict(),
+            "verified": [asdict(check) for check in self.verified],
         }
 
     def to_json(self, indent: int | None = None) -> str:
@@ -172,6 +192,13 @@ class Report:
                 f"  {c.id}: {c.size} ops{where}, {len(c.inputs)} inputs, {len(c.outputs)} outputs, "
                 f"{len(c.weights)} weights"
             )
+        if self.precisions:
+            lines.append(
+                "precision: " + ", ".join(f"{count} nodes in {name}" for name, count in self.precisions.items())
+            )
+        if self.accuracy is not None:
+            lines.append(str(self.accuracy))
+        lines.extend(str(check) for check in self.verified)
         if not self.clusters:
             lines.append("  nothing was converted; the graph stays as it was")
         if self.refusals:

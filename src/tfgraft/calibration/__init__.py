@@ -1,0 +1,1 @@
+"""Calibration: the ranges of activations, observed while a model runs on representative data."""
