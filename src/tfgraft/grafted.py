@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tfgraft.load.model import LoadedModel, Resource, Signature
-
-if TYPE_CHECKING:
-    from tfgraft.report.report import Report
+from tfgraft.report.report import Graphs, Report
 
 
 class Grafted:
@@ -24,7 +23,7 @@ class Grafted:
     def __init__(self, graph_def: Any, loaded: LoadedModel, report: Report) -> None:
         self._graph_def = graph_def
         self._loaded = loaded
-        self._report = report
+        self._report = replace(report, graphs=Graphs(loaded.graph_def, graph_def))
 
     @property
     def graph_def(self) -> Any:

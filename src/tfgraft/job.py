@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tfgraft.errors import ModelError
@@ -15,7 +15,7 @@ from tfgraft.passes.base import PassContext, Progress
 from tfgraft.passes.pipeline import Pipeline
 from tfgraft.registry.registry import Registry
 from tfgraft.report.collect import Collect, collect_nodes, make_report, replaced_nodes
-from tfgraft.report.report import Report
+from tfgraft.report.report import Graphs, Report
 
 
 @dataclass(frozen=True)
@@ -70,4 +70,5 @@ class Job:
         collect = Collect()
         pipeline.with_instruments(collect).run(graph, ctx)
         nodes = collect.nodes or collect_nodes(graph, ctx)
-        return Run(graph, ctx, make_report(ctx, nodes, replaced_nodes(before, nodes)))
+        report = make_report(ctx, nodes, replaced_nodes(before, nodes))
+        return Run(graph, ctx, replace(report, graphs=Graphs(self.loaded.graph_def)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -102,6 +103,14 @@ _FATES = {
 
 
 @dataclass(frozen=True)
+class Graphs:
+    """The GraphDefs that a report is about: before, and after; None where nothing was built."""
+
+    before: Any = field(repr=False)
+    after: Any = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
 class Report:
     """What a plan or an optimization found.
 
@@ -114,6 +123,7 @@ class Report:
         seconds: wall seconds of each pass.
         accuracy: what an accuracy budget came to, if one was given.
         verified: how far each engine is from its native segment and from float32, if that was asked for.
+        graphs: what TensorBoard is to show; not part of the report as data.
     """
 
     engine: str
@@ -123,6 +133,7 @@ class Report:
     seconds: tuple[tuple[str, float], ...] = ()
     accuracy: AccuracyReport | None = None
     verified: tuple[OutputCheck, ...] = ()
+    graphs: Graphs | None = field(default=None, repr=False, compare=False)
 
     @property
     def precisions(self) -> Mapping[str, int]:
@@ -178,6 +189,22 @@ class Report:
     def to_json(self, indent: int | None = None) -> str:
         """Return everything as JSON."""
         return json.dumps(self.to_dict(), indent=indent)
+
+    def to_tensorboard(self, logdir: str | os.PathLike[str]) -> None:
+        """Write the graph as TensorBoard shows it, before and after: two runs, in folders of these names.
+
+        After, each engine is one node, and its attribute `ops` says what is in it. Before, the nodes can be coloured
+        by the engines that take them: "XLA cluster" is what TensorBoard calls that. A plan has no graph after.
+
+        Raises:
+            ValueError: the report was made without graphs.
+            OSError: the folder cannot be written.
+        """
+        from tfgraft.report.tensorboard import write
+
+        if self.graphs is None:
+            raise ValueError("this report was made without graphs; tfgraft.optimize and tfgraft.plan make such as have")
+        write(self, self.graphs, logdir)
 
     def __str__(self) -> str:
         fates = Counter(node.fate for node in self.nodes)
