@@ -63,6 +63,9 @@ def test_nodes_can_be_coloured_by_the_engines_that_take_them(grafted: tfgraft.Gr
     assert taken["body/mm"] == taken["body/relu"] == "engine_0"
     assert taken["y"] == "engine_1"
     assert taken["text"] == taken["x"] == ""
+    after = {n.name: n.attr["_XlaCluster"].s.decode() for n in graph_of(tmp_path / "after").node}
+    assert {name for name, cluster in after.items() if cluster} == {"engine_0", "engine_1"}
+    assert after["engine_1"] == "engine_1"
 
 
 def test_weights_and_engines_are_left_out_and_shapes_put_in(grafted: tfgraft.Grafted, tmp_path: Path) -> None:

@@ -104,14 +104,16 @@ def _before(drawing: Any, clusters: Mapping[str, str]) -> Any:
 
 
 def _after(drawing: Any, report: Report) -> Any:
-    """Name engine nodes by their clusters, outside of any scope, and say what is in them."""
+    """Name engine nodes by their clusters, outside of any scope, colour them likewise, and say what is in them."""
     taken = {node.name for node in drawing.node}
     clusters = {c.engine_node: c for c in report.clusters if not c.function}
     names = {engine: c.id for engine, c in clusters.items() if c.id not in taken}
     ops = {n.name: n.op for n in report.nodes if not n.function}
     for node in drawing.node:
         if node.name in clusters:
-            counts = Counter(ops[name] for name in clusters[node.name].nodes)
+            cluster = clusters[node.name]
+            counts = Counter(ops[name] for name in cluster.nodes)
+            node.attr[_CLUSTER].s = cluster.id.encode()
             node.attr["ops"].s = ", ".join(f"{count} {op}" for op, count in counts.most_common()).encode()
         node.name = names.get(node.name, node.name)
         node.input[:] = [_renamed(text, names) for text in node.input]
