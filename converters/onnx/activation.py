@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from tfgraft.converters.onnx.carrier import carried
 from tfgraft.converters.onnx.context import OnnxContext
 from tfgraft.converters.onnx.layout import elementwise
 from tfgraft.graph.dtypes import FLOATS
@@ -45,6 +46,9 @@ def activation(ctx: OnnxContext, name: str, value: str, dtype: str, alpha: float
         grown = ctx.node("Mul", [ctx.node("Elu", [value]), ctx.const(_SELU_ALPHA, dtype)])
         positive = ctx.node("Greater", [value, ctx.const(0, dtype)])
         result = ctx.node("Mul", [ctx.node("Where", [positive, value, grown]), ctx.const(_SELU_SCALE, dtype)])
+    elif name == "Softplus":
+        # ONNX Runtime's own kernel for float16 overflows from 89 on.
+        result = carried(ctx, dtype, FLOATS - {"float16"}, [value], lambda values: ctx.node("Softplus", values))
     else:
         result = ctx.node(name, [value])
     return result

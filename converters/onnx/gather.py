@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfgraft.converters.onnx.carrier import carrier
+from tfgraft.converters.onnx.carrier import carried, carrier
 from tfgraft.converters.onnx.comparison import where as choose
 from tfgraft.converters.onnx.context import OnnxContext
 from tfgraft.converters.onnx.fill import filled
@@ -103,15 +103,20 @@ _SCATTERED = NUMERIC - {"float16"}
 @converter(
     "ScatterNd",
     engine="onnx",
-    spec=OpSpec(dtypes=_SCATTERED, input_dtypes={0: _INDEX, 2: _INDEX}, attrs=_ERROR_POLICY),
+    spec=OpSpec(dtypes=NUMERIC, input_dtypes={0: _INDEX, 2: _INDEX}, attrs=_ERROR_POLICY),
     notes=_NEGATIVE,
 )
 def scatter_nd(ctx: OnnxContext, view: NodeView) -> None:
     """TF ScatterNd -> ScatterND onto zeros; what meets at one index is added up."""
-    int64_only = frozenset({"int64"})
-    zeros = filled(ctx, _indices(ctx, view, 2, int64_only), 0, view.dtype(1))
-    values = [zeros, _indices(ctx, view, 0, int64_only), ctx.get(view, 1)]
-    ctx.set(view, 0, ctx.node("ScatterND", values, reduction="add"))
+    int64_only, dtype = frozenset({"int64"}), view.dtype(1)
+    shape, indices = _indices(ctx, view, 2, int64_only), _indices(ctx, view, 0, int64_only)
+
+    def emit(updates: list[str]) -> str:
+        zeros = filled(ctx, shape, 0, carrier(dtype, _SCATTERED))
+        result: str = ctx.node("ScatterND", [zeros, indices, *updates], reduction="add")
+        return result
+
+    ctx.set(view, 0, carried(ctx, dtype, _SCATTERED, [ctx.get(view, 1)], emit))
 
 
 _REDUCTIONS = {
@@ -123,12 +128,17 @@ _REDUCTIONS = {
 }
 
 
-def _tensor_scatter(ctx: OnnxContext, view: NodeView) -> None:
-    updates = ctx.get(view, 2)
-    if view.op == "TensorScatterSub":
-        updates = ctx.node("Sub", [ctx.const(0, view.dtype()), updates])
-    values = [ctx.get(view, 0), _indices(ctx, view, 1, frozenset({"int64"})), updates]
-    ctx.set(view, 0, ctx.node("ScatterND", values, reduction=_REDUCTIONS[view.op]))
+def _tensor_scatter(ctx: OnnxContext, view: NodeView, native: frozenset[str]) -> None:
+    indices, dtype = _indices(ctx, view, 1, frozenset({"int64"})), view.dtype()
+
+    def emit(values: list[str]) -> str:
+        tensor, updates = values
+        if view.op == "TensorScatterSub":
+            updates = ctx.node("Sub", [ctx.const(0, carrier(dtype, native)), updates])
+        result: str = ctx.node("ScatterND", [tensor, indices, updates], reduction=_REDUCTIONS[view.op])
+        return result
+
+    ctx.set(view, 0, carried(ctx, dtype, native, [ctx.get(view, 0), ctx.get(view, 2)], emit))
 
 
 @converter(
@@ -139,7 +149,7 @@ def _tensor_scatter(ctx: OnnxContext, view: NodeView) -> None:
 )
 def tensor_scatter_update(ctx: OnnxContext, view: NodeView) -> None:
     """TF TensorScatterUpdate -> ScatterND."""
-    _tensor_scatter(ctx, view)
+    _tensor_scatter(ctx, view, PLAIN)
 
 
 @converter(
@@ -148,12 +158,12 @@ def tensor_scatter_update(ctx: OnnxContext, view: NodeView) -> None:
     "TensorScatterMax",
     "TensorScatterMin",
     engine="onnx",
-    spec=OpSpec(dtypes=_SCATTERED, input_dtypes={1: _INDEX}, attrs=_ERROR_POLICY),
+    spec=OpSpec(dtypes=NUMERIC, input_dtypes={1: _INDEX}, attrs=_ERROR_POLICY),
     notes=_NEGATIVE,
 )
 def tensor_scatter_reduce(ctx: OnnxContext, view: NodeView) -> None:
     """TF TensorScatterAdd, Sub, Max, Min -> ScatterND with a reduction."""
-    _tensor_scatter(ctx, view)
+    _tensor_scatter(ctx, view, _SCATTERED)
 
 
 def _check_one_hot(view: NodeView) -> Support:
