@@ -15,8 +15,6 @@ from tfgraft.graph.opdefs import OpDefs
 
 _STAY = frozenset({"U", "DstT"})
 """Type attributes that stay float32: the parameters of FusedBatchNorm, and what a Cast is told to give."""
-_FUSED_ARGS = "TArgs"
-"""The one list of types that changes with the others: that of a fused convolution's further inputs."""
 _FLOAT = DType("float32")
 
 
@@ -36,16 +34,15 @@ class HalfForm:
 
 def half_form(opdefs: OpDefs, node: Node, dtype: str) -> HalfForm | None:
     """Return a node with its float32 inputs and outputs in a half type; None if its op has no such attribute."""
+    if node.op == "FusedBatchNorm":  # takes float32 alone; the second version computes the same
+        node = replace(node, op="FusedBatchNormV2", attrs=node.attrs.replace(U=_FLOAT))
     op_def = opdefs.get(node.op)
     if op_def is None:
         return None
     changed = {a.name for a in op_def.attr if a.type == "type" and node.dtype(a.name) == "float32"} - _STAY
     if not changed:
         return None
-    new: dict[str, Any] = dict.fromkeys(sorted(changed), DType(dtype))
-    if _FUSED_ARGS in node.attrs:
-        new[_FUSED_ARGS] = tuple(DType(dtype) if t == _FLOAT else t for t in node.attrs[_FUSED_ARGS])
-    half = replace(node, attrs=node.attrs.replace(**new))
+    half = replace(node, attrs=node.attrs.replace(**dict.fromkeys(sorted(changed), DType(dtype))))
     return HalfForm(
         half, tuple(_flags(op_def.input_arg, node, changed)), tuple(_flags(op_def.output_arg, node, changed))
     )
@@ -54,8 +51,7 @@ def half_form(opdefs: OpDefs, node: Node, dtype: str) -> HalfForm | None:
 def _flags(args: Any, node: Node, changed: set[str]) -> Iterator[bool]:
     for arg in args:
         if arg.type_list_attr:
-            fused = arg.type_list_attr == _FUSED_ARGS
-            yield from (fused and given == _FLOAT for given in node.attrs.get(arg.type_list_attr, ()))
+            yield from [False] * len(node.attrs.get(arg.type_list_attr, ()))
         else:
             count = int(node.attrs.get(arg.number_attr, 0)) if arg.number_attr else 1
             yield from [arg.type_attr in changed] * count

@@ -45,10 +45,7 @@ GROUPS: tuple[Group, ...] = (
     ),
     Group(
         Kind.ALLOW,
-        (
-            *("Conv2D", "Conv2DBackpropInput", "DepthwiseConv2dNative", "Conv3D", "Conv3DBackpropInputV2"),
-            *("_FusedConv2D", "_FusedDepthwiseConv2dNative"),
-        ),
+        ("Conv2D", "Conv2DBackpropInput", "DepthwiseConv2dNative", "Conv3D", "Conv3DBackpropInputV2"),
         "Where the time goes; engines add the products up in float32.",
     ),
     Group(
@@ -63,7 +60,7 @@ GROUPS: tuple[Group, ...] = (
     ),
     Group(
         Kind.INFER,
-        ("FusedBatchNormV2", "FusedBatchNormV3"),
+        ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"),
         "A scale and an offset; the statistics, and their parameters, stay in float32. Training mode is denied.",
     ),
     Group(
