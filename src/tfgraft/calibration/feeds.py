@@ -65,10 +65,10 @@ def _feed(item: Any, i: int, loaded: LoadedModel) -> dict[str, Array]:
         given = item
     elif isinstance(item, (tuple, list)):
         values = list(item)
-        if len(values) == len(names) + 1:  # (features, label)
-            values.pop()
-        if len(values) == 1 and isinstance(values[0], (Mapping, tuple)):
+        if 1 <= len(values) <= 2 and isinstance(values[0], (Mapping, tuple)):  # (features, label)
             return _feed(values[0], i, loaded)
+        if len(values) == len(names) + 1:
+            values.pop()
         if len(values) != len(names):
             raise FeedError(
                 f"Feed {i} of the calibration data has {len(item)} values, and the model has {len(names)} inputs: "
@@ -87,6 +87,8 @@ def _feed(item: Any, i: int, loaded: LoadedModel) -> dict[str, Array]:
         fed, arrays = match_feeds(loaded, given)
     except FeedError as error:
         raise FeedError(f"Feed {i} of the calibration data does not fit. {error.message}", error.hint) from error
+    except ValueError as error:
+        raise FeedError(f"Feed {i} of the calibration data is no array: {error}.", _FORMS) from error
     return {spec.name: array for spec, array in zip(fed, arrays, strict=True)}
 
 

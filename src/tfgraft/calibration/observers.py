@@ -92,6 +92,10 @@ class Entropy:
         if not seen.histogram.total or not seen.bound:
             return seen.bound
         counts, _ = _bins(seen)
+        # Zeros are exact whatever the threshold, and after a ReLU there are so many that nothing else would count.
+        counts[0] = min(counts[0], counts[1])
+        if not counts.any():
+            return seen.bound
         used = int(np.flatnonzero(counts)[-1]) + 1
         values = levels + 1
         if used <= values:  # a quantized value for each bin

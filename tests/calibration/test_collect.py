@@ -1,0 +1,217 @@
+"""Running graphs over data: exact extremes, shards, and every form of data."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.graph.models import function
+from tests.passes.graft import build, v1
+from tfgraft.calibration.collect import collect
+from tfgraft.calibration.feeds import BATCH, feeds_of
+from tfgraft.calibration.table import CalibrationTable
+from tfgraft.errors import FeedError
+from tfgraft.load import load
+from tfgraft.load.model import LoadedModel
+
+_R = np.random.default_rng(0)
+
+
+def _model() -> LoadedModel:
+    def body() -> None:
+        x = v1.placeholder(tf.float32, (None, 4), "x")
+        tf.identity(tf.math.log(tf.nn.relu(x, name="r"), name="l"), name="out")
+
+    return load(build(body), outputs=["out"])
+
+
+def _collect(loaded: LoadedModel, tensors: list[str], feeds: Any, **more: Any) -> CalibrationTable:
+    return collect(loaded.graph_def, loaded.inputs, loaded.resources, tensors, feeds, **more)
+
+
+FEEDS = [{"x:0": _R.standard_normal((3, 4)).astype(np.float32)} for _ in range(40)]
+
+
+def _same(a: CalibrationTable, b: CalibrationTable) -> bool:
+    return {k: v.to_dict() for k, v in a.tensors.items()} == {k: v.to_dict() for k, v in b.tensors.items()}
+
+
+def test_extremes_are_exact_and_what_is_not_finite_is_counted() -> None:
+    table = _collect(_model(), ["x:0", "r:0", "l:0"], FEEDS)
+    values = np.concatenate([feed["x:0"] for feed in FEEDS])
+    assert table.samples == 40
+    assert table.lowest("x:0") == values.min()
+    assert table.bound("x:0") == np.abs(values).max()
+    assert table.lowest("r:0") == 0
+    assert table.invalid("l:0") == (values <= 0).sum()
+    assert table.bound("l:0") == pytest.approx(np.abs(np.log(values[values > 0])).max(), rel=1e-6)
+    assert table.statistics("x:0").histogram.total == values.size
+
+
+def test_large_tensors_are_sampled_but_their_extremes_are_not() -> None:
+    feed = {"x:0": _R.standard_normal((50_000, 4)).astype(np.float32)}
+    feed["x:0"][777, 3] = 1e6
+    table = _collect(_model(), ["x:0"], [feed])
+    assert table.bound("x:0") == 1e6
+    assert table.statistics("x:0").count == 200_000
+    assert table.statistics("x:0").histogram.total < 20_000
+
+
+def test_shards_in_threads_and_processes_give_the_same_table() -> None:
+    loaded = _model()
+    whole = _collect(loaded, ["x:0", "l:0"], FEEDS)
+    with ThreadPoolExecutor(2) as threads:
+        assert _same(_collect(loaded, ["x:0", "l:0"], iter(FEEDS), executor=threads), whole)
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as processes:
+        table = _collect(loaded, ["x:0", "l:0"], FEEDS, executor=processes)
+    assert _same(table, whole)
+    assert table.samples == 40
+
+
+def test_tensors_in_loops_of_tensorflow_1_are_skipped() -> None:
+    def body() -> None:
+        x = v1.placeholder(tf.float32, (None, 4), "x")
+        _, y = v1.while_loop(lambda i, _: i < 3, lambda i, y: (i + 1, tf.tanh(y, name="inner")), [0, x])
+        tf.identity(y, name="out")
+
+    loaded = load(build(body, control_flow_v1=True), outputs=["out"])
+    (inner,) = [n.name for n in loaded.graph_def.node if n.op == "Tanh"]
+    table = _collect(loaded, ["out:0", f"{inner}:0"], FEEDS[:2])
+    assert table.names == {"out:0"}
+    assert "branch or loop" in table.skipped[f"{inner}:0"]
+
+
+def test_tensors_that_are_no_floats_are_refused() -> None:
+    def body() -> None:
+        tf.identity(tf.shape(v1.placeholder(tf.float32, (None, 4), "x")), name="out")
+
+    with pytest.raises(ValueError, match="'out:0' is int32"):
+        _collect(load(build(body), outputs=["out"]), ["out:0"], FEEDS)
+
+
+def test_empty_tensors() -> None:
+    table = _collect(_model(), ["x:0"], [{"x:0": np.zeros((0, 4), np.float32)}])
+    assert (table.bound("x:0"), table.samples) == (0, 1)
+
+
+def test_a_feed_that_does_not_run_is_named() -> None:
+    def body() -> None:
+        x = v1.placeholder(tf.float32, (None, None), "x")
+        tf.matmul(x, np.ones((4, 2), np.float32), name="out")
+
+    feeds = [FEEDS[0], {"x:0": np.ones((2, 3), np.float32)}]
+    with pytest.raises(FeedError, match="feed 1 of the calibration data"):
+        _collect(load(build(body), outputs=["out"]), ["out:0"], feeds)
+
+
+def test_progress_is_told() -> None:
+    told: list[tuple[str, int, int]] = []
+    _collect(_model(), ["x:0"], FEEDS[:3], progress=lambda *args: told.append(args))
+    assert told == [("calibrate", 1, 3), ("calibrate", 2, 3), ("calibrate", 3, 3)]
+
+
+# Forms of data -------------------------------------------------------------------------------------------------------
+
+_ROWS = _R.standard_normal((20, 4)).astype(np.float32)
+
+
+def _two() -> LoadedModel:
+    @function(tf.TensorSpec((None, 4), tf.float32, name="a"), tf.TensorSpec((), tf.float32, name="b"))
+    def model(a: Any, b: Any) -> Any:
+        return a * b
+
+    return load(model)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        [_ROWS],
+        [{"x:0": _ROWS}],
+        [{"x": _ROWS}],
+        [(_ROWS,)],
+        [[_ROWS]],
+        [(_ROWS, 3)],
+        lambda: iter([_ROWS]),
+        lambda: [_ROWS],
+        (row for row in [_ROWS]),
+        [_ROWS.astype(np.float64)],
+        tf.data.Dataset.from_tensors(_ROWS),
+        tf.data.Dataset.from_tensors((_ROWS, 3)),
+        tf.data.Dataset.from_tensors({"x": _ROWS}),
+        tf.data.Dataset.from_tensors(({"x": _ROWS}, 3)),
+    ],
+)
+def test_forms(data: Any) -> None:
+    (feed,) = feeds_of(data, _model())
+    assert feed.keys() == {"x:0"}
+    np.testing.assert_array_equal(feed["x:0"], _ROWS)
+
+
+def test_several_inputs() -> None:
+    loaded = _two()
+    assert loaded.input_names == tuple(feed := next(feeds_of([(_ROWS, 2.0)], loaded)))
+    assert next(feeds_of([{"b": 2.0, "a": _ROWS}], loaded)).keys() == feed.keys()
+    assert next(feeds_of([((_ROWS, 2.0), "label")], loaded)).keys() == feed.keys()
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ([], "nothing was given"),
+        (lambda: [], "nothing was given"),
+        ({"x": _ROWS}, r"\[feed\]"),
+        (_ROWS, "is a ndarray"),
+        (3, "is a int"),
+        ("x.txt", "no .npz file"),
+        ([{"y": _ROWS}], "Feed 0 .* 'y', which is no input"),
+        ([_ROWS, _ROWS[:, :2]], "Feed 1 .* shape"),
+        ([(_ROWS, 1, 2)], "has 3 values, and the model has 1 inputs"),
+        ([_ROWS.astype(str)], "Feed 0 .* is float32"),
+    ],
+)
+def test_data_that_is_wrong(data: Any, message: str) -> None:
+    with pytest.raises(FeedError, match=message):
+        list(feeds_of(data, _model()))
+
+
+def test_one_array_for_two_inputs() -> None:
+    with pytest.raises(FeedError, match="the model has 2 inputs: a:0, b:0"):
+        list(feeds_of([_ROWS], _two()))
+
+
+def _fixed(size: int | None) -> LoadedModel:
+    def body() -> None:
+        tf.tanh(v1.placeholder(tf.float32, (size, 4), "x"), name="out")
+
+    return load(build(body), outputs=["out"])
+
+
+@pytest.mark.parametrize(
+    ("size", "lengths"), [(20, [20]), (1, [1] * 20), (6, [6, 6, 6]), (None, [BATCH, BATCH, 20 - 2 * BATCH])]
+)
+def test_an_npz_file_is_cut_into_batches(tmp_path: Path, size: int | None, lengths: list[int]) -> None:
+    np.savez(tmp_path / "x.npz", x=_ROWS)
+    feeds = list(feeds_of(tmp_path / "x.npz", _fixed(size)))
+    assert [len(feed["x:0"]) for feed in feeds] == lengths
+    np.testing.assert_array_equal(np.concatenate([f["x:0"] for f in feeds]), _ROWS[: sum(lengths)])
+
+
+def test_data_is_streamed() -> None:
+    taken = []
+
+    def data() -> Iterator[Any]:
+        for i in range(5):
+            taken.append(i)
+            yield _ROWS
+
+    stream = feeds_of(data, _model())
+    next(stream)
+    assert taken == [0]
