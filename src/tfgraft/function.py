@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfgraft.load.check import RUNTIME_OP
-from tfgraft.load.model import NamedTensor, Resource
+from tfgraft.load.model import NamedTensor, Resource, Signature
 from tfgraft.load.rename import with_own_functions
 
 
@@ -31,10 +31,12 @@ def make_function(
     inputs: Sequence[NamedTensor],
     outputs: Sequence[NamedTensor],
     resources: Sequence[Resource] = (),
+    signature: Signature | None = None,
 ) -> Any:
     """Return a ConcreteFunction that takes the inputs in order and returns the list of outputs.
 
-    It captures the handles of `resources`; their owners must be kept alive by the caller.
+    It captures the handles of `resources`; their owners must be kept alive by the caller. With a signature it is
+    called as signatures of SavedModels are: it takes inputs by name too, and returns a dict.
 
     Raises:
         ValueError: the graph has no such inputs or outputs, or TensorFlow does not accept it.
@@ -43,13 +45,19 @@ def make_function(
         import tfgraft.runtime  # noqa: F401  (registers the op)
     graph_def = with_own_functions(graph_def)
 
-    def call(*tensors: Any) -> list[Any]:
-        return import_graph(graph_def, inputs, tensors, outputs, resources)
+    def call(*tensors: Any) -> Any:
+        results = import_graph(graph_def, inputs, tensors, outputs, resources)
+        return results if signature is None else dict(zip(signature.outputs, results, strict=True))
 
-    specs = [tf.TensorSpec(tensor_shape(i), i.dtype, name=i.node.rpartition("/")[2]) for i in inputs]
+    names = [i.node.rpartition("/")[2] for i in inputs] if signature is None else list(signature.inputs)
+    specs = [tf.TensorSpec(tensor_shape(i), i.dtype, name=name) for name, i in zip(names, inputs, strict=True)]
     # wrap_function and not tf.function: automatic control dependencies would tie ops of different frames of a
     # TensorFlow 1 loop together, which makes an invalid graph. No prune(), which moves feeds through the host.
-    return tf.compat.v1.wrap_function(call, specs)
+    function = tf.compat.v1.wrap_function(call, specs)
+    if signature is not None:
+        # What TensorFlow sets on the signatures that it loads; without it keywords are refused.
+        function._arg_keywords, function._num_positional_args = names, len(names)
+    return function
 
 
 def import_graph(
