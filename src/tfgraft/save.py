@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import re
 import shutil
@@ -56,10 +57,16 @@ def check_target(path: str | os.PathLike[str]) -> None:
         )
 
 
-def save(graph_def: Any, loaded: LoadedModel, path: str | os.PathLike[str]) -> None:
+def save(graph_def: Any, loaded: LoadedModel, path: str | os.PathLike[str], options: Any = None) -> None:
     """Write a graph made from `loaded`: a frozen GraphDef if the path ends in `.pb`, else a SavedModel directory.
 
     It is written beside the target and renamed, so that the target is either the whole result or what it was.
+
+    Args:
+        graph_def: the graph.
+        loaded: the model that it was made from.
+        path: where to write.
+        options: a `tf.saved_model.SaveOptions`; the namespace of engine nodes is added to those that it allows.
 
     Raises:
         SaveError: the graph is too large, the target is not to be replaced, or the model has tables or variables
@@ -74,7 +81,13 @@ def save(graph_def: Any, loaded: LoadedModel, path: str | os.PathLike[str]) -> N
         _check_self_contained(loaded, target)
         _replace(target, lambda temporary: _write_graph(graph_def, temporary))
     else:
-        _replace(target, lambda temporary: _write_saved_model(graph_def, loaded, temporary))
+        _replace(target, lambda temporary: _write_saved_model(graph_def, loaded, temporary, _with_namespace(options)))
+
+
+def _with_namespace(options: Any) -> Any:
+    made = tf.saved_model.SaveOptions() if options is None else copy.copy(options)
+    made.namespace_whitelist = [*(made.namespace_whitelist or ()), "TfGraft"]
+    return made
 
 
 def _without_own_marks(graph_def: Any) -> Any:
@@ -118,7 +131,7 @@ def _write_graph(graph_def: Any, path: Path) -> None:
     path.write_bytes(graph_def.SerializeToString())
 
 
-def _write_saved_model(graph_def: Any, loaded: LoadedModel, path: Path) -> None:
+def _write_saved_model(graph_def: Any, loaded: LoadedModel, path: Path, options: Any) -> None:
     orphans = [r.name for r in loaded.resources if r.owner is None]
     if orphans:
         raise SaveError(
@@ -146,7 +159,7 @@ def _write_saved_model(graph_def: Any, loaded: LoadedModel, path: Path) -> None:
             module,
             str(path),
             signatures={signature.key: module.serve.get_concrete_function()},
-            options=tf.saved_model.SaveOptions(namespace_whitelist=["TfGraft"]),
+            options=options,
         )
 
 
