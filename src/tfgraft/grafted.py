@@ -77,11 +77,15 @@ class Grafted:
         function.tfgraft_resources = (loaded.resources, loaded.initializers)
         return function
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str], options: Any = None) -> None:
         """Write a frozen GraphDef if the path ends in `.pb`, else a SavedModel directory with the original signature.
 
         The target is replaced only after all is written. Another process runs the result after
         `import tfgraft.runtime`.
+
+        Args:
+            path: where to write.
+            options: a `tf.saved_model.SaveOptions`, for a SavedModel.
 
         Raises:
             SaveError: the model cannot be written in that form; the message says what to do.
@@ -89,7 +93,7 @@ class Grafted:
         """
         from tfgraft.save import save
 
-        save(self._graph_def, self._loaded, path)
+        save(self._graph_def, self._loaded, path, options)
 
     def __repr__(self) -> str:
         return (
