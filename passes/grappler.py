@@ -21,6 +21,10 @@ _READERS = frozenset(
     {"Conv2D", "Conv3D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "Conv3DBackpropInputV2"}
     | {"MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "GatherV2"}
 )
+_QUANTIZERS = frozenset(
+    {f"QuantizeAndDequantizeV{i}" for i in (2, 3, 4)}
+    | {"FakeQuantWithMinMaxArgs", "FakeQuantWithMinMaxVars", "FakeQuantWithMinMaxVarsPerChannel"}
+)
 NAMES = (
     "arithmetic",
     "autoparallel",
@@ -110,24 +114,29 @@ def _as_placeholders(graph: Graph, graph_def: Any, fed: Sequence[str]) -> None:
 
 
 def _weights(graph: Graph) -> frozenset[str]:
-    """Return the large constants that only convolutions, products and lookups read: there is nothing to fold in them.
+    """Return the constants that Grappler is to see without their values.
 
-    Grappler copies the graph a dozen times; without these values that costs next to nothing.
+    Those are the large ones that only convolutions, products and lookups read: there is nothing to fold in them, and
+    Grappler copies the graph a dozen times. And those that are quantized: folded, they would be floats like any other,
+    and no engine would know that they are integers.
     """
     pinned = graph.fed | graph.keep | {ref.node for ref in graph.fetches}
     found = set()
     for node in graph:
-        if node.op != "Const" or node.name in pinned or node.attrs.proto("value").ByteSize() < _LARGE:
+        if node.op != "Const" or node.name in pinned:
             continue
         pending, plain = [node.name], True
+        hidden = node.attrs.proto("value").ByteSize() >= _LARGE
         while pending and plain:
-            for reader, _, _ in graph.consumers(pending.pop()):
+            for reader, slot, _ in graph.consumers(pending.pop()):
                 op = graph.node(reader).op
                 if op in PASS_THROUGH and reader not in pinned:
                     pending.append(reader)
+                elif op in _QUANTIZERS and slot == 0:
+                    hidden = True
                 elif op not in _READERS:
                     plain = False
-        if plain:
+        if plain and hidden:
             found.add(node.name)
     return frozenset(found)
 

@@ -11,6 +11,9 @@ from tfgraft.converters.weights import Quantization, lay_out
 from tfgraft.plugins.onnxruntime.options import OnnxRuntimeOptions
 from tfgraft.plugins.protocol import Array
 
+_UNWANTED = ["WeightBiasQuantization"]
+"""Optimizers of ONNX Runtime that change results: this one quantizes the float kernel of a convolution whose input and
+output are quantized, with one step for all channels."""
 WeightLayout = Sequence[Any]
 """[initializer name, index of the weight input, permutation, shape, quantization], the last three or None; see
 `WeightUse`."""
@@ -31,5 +34,7 @@ def make_session(
         values.append(ort.OrtValue.ortvalue_from_numpy(own))
     if values:
         session_options.add_external_initializers([layout[0] for layout in layouts], values)
-    session = ort.InferenceSession(payload, session_options, providers=options.usable_providers(ort))
+    session = ort.InferenceSession(
+        payload, session_options, providers=options.usable_providers(ort), disabled_optimizers=_UNWANTED
+    )
     return session, values

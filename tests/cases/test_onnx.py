@@ -28,10 +28,11 @@ from tests.cases import (
 from tests.cases.case import OpCase, graph_of
 from tfgraft.converters.onnx.families import CONVERTERS
 from tfgraft.converters.onnx.model import cluster_to_onnx
-from tfgraft.converters.weights import lay_out
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.ref import TensorRef
 from tfgraft.graph.views import const_value, node_view
+from tfgraft.plugins.onnxruntime.options import OnnxRuntimeOptions
+from tfgraft.plugins.onnxruntime.session import make_session
 from tfgraft.plugins.protocol import Cluster
 from tfgraft.registry.registry import Registry
 from tfgraft.registry.support import Unsupported
@@ -77,14 +78,13 @@ def _whole(graph: Graph, large: int = 256) -> Cluster:
 def _run(graph: Graph, registry: Registry, inputs: list[Any]) -> list[Any]:
     cluster = _whole(graph)
     onnx_model = cluster_to_onnx(cluster, graph, registry, ("onnxruntime", "onnx"))
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    values = []
-    for use in onnx_model.weights:
-        array = lay_out(const_value(graph.node(use.ref.node)), use.perm, use.shape, use.quantization)
-        values.append(ort.OrtValue.ortvalue_from_numpy(array))
-    options.add_external_initializers([use.name for use in onnx_model.weights], values)
-    session = ort.InferenceSession(onnx_model.model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    layouts = [
+        [use.name, i, use.perm, use.shape, use.quantization and use.quantization.to_json()]
+        for i, use in enumerate(onnx_model.weights)
+    ]
+    weights = [const_value(graph.node(use.ref.node)) for use in onnx_model.weights]
+    payload = onnx_model.model.SerializeToString()
+    session, _keep = make_session(ort, payload, layouts, weights, OnnxRuntimeOptions())
     feeds = {i.name: np.asarray(v) for i, v in zip(session.get_inputs(), inputs, strict=False)}
     results: list[Any] = session.run(None, feeds)
     return results

@@ -44,6 +44,22 @@ def test_constants_are_folded_and_the_numbers_stay() -> None:
     )
 
 
+def test_quantized_constants_are_not_folded() -> None:
+    """An engine takes the integers; folded, they are floats like any other."""
+
+    def make() -> None:
+        kernel = tf.constant(np.arange(8, dtype=np.float32).reshape(4, 2), name="kernel")
+        quantized = tf.quantization.fake_quant_with_min_max_args(tf.identity(kernel), -8.0, 8.0, name="quantized")
+        bound = tf.multiply(tf.constant(2.0), tf.constant(3.0), name="bound")
+        y = tf.quantization.fake_quant_with_min_max_vars(x(), -bound, bound)
+        tf.matmul(y, quantized, name="out")
+
+    graph, _ = optimized(build(make), ("constfold",))
+    assert graph.node("quantized").op == "FakeQuantWithMinMaxArgs"
+    assert graph.node("kernel").op == "Const"
+    assert not any(node.op == "Mul" for node in graph)
+
+
 @pytest.mark.parametrize("name", [n for n in NAMES if n not in ("autoparallel", "scoped_allocator")])
 def test_every_optimizer_leaves_a_graph_that_computes_the_same(name: str) -> None:
     graph_def = build(folding)
