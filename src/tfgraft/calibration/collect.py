@@ -112,48 +112,68 @@ class _Work:
 
     def watch(self, resources: Sequence[Resource] = ()) -> _Watch:
         """Return a function that runs one feed, the `i`-th, and yields the statistics of each tensor."""
-        graph_def = tf.compat.v1.GraphDef.FromString(self.graph)
-        graph_def = with_own_functions(graph_def)
-
-        def call(i: Any, *values: Any) -> list[Any]:
-            results = import_graph(graph_def, self.inputs, values, self.tensors, resources)
-            return [part for result in results for part in _observe(result, i)]
-
-        specs = [tf.TensorSpec(None, spec.dtype) for spec in self.inputs]
-        function = tf.compat.v1.wrap_function(call, [tf.TensorSpec((), tf.int32), *specs])
+        graph_def = with_own_functions(tf.compat.v1.GraphDef.FromString(self.graph))
+        observed = self._function(graph_def, resources, _observe)
+        cleaned: list[Any] = []
 
         def run(feed: Feed, i: int) -> Iterator[tuple[str, Statistics]]:
             values = [tf.constant(i), *(tf.constant(feed[spec.name], spec.dtype) for spec in self.inputs)]
-            try:
-                parts = function._call_flat(values, function.captured_inputs)
-            except (tf.errors.OpError, ValueError) as error:
-                first = str(error).strip().split("\n", 1)[0]
-                raise FeedError(
-                    f"TensorFlow cannot run the model on feed {i} of the calibration data: {first}"
-                ) from error
+            parts = _call(observed, values, i)
+            if not all(np.isfinite(part).all() for part in parts[::3]):  # few models ever need the second run
+                if not cleaned:
+                    cleaned.append(self._function(graph_def, resources, _observe_finite))
+                parts = _call(cleaned[0], values, i)
             for k, spec in enumerate(self.tensors):
-                yield spec.name, _statistics(*(part.numpy() for part in parts[3 * k : 3 * k + 3]))
+                yield spec.name, _statistics(*parts[3 * k : 3 * k + 3])
 
         return run
 
+    def _function(self, graph_def: Any, resources: Sequence[Resource], observe: Callable[[Any, Any], Any]) -> Any:
+        def call(i: Any, *values: Any) -> list[Any]:
+            results = import_graph(graph_def, self.inputs, values, self.tensors, resources)
+            return [part for result in results for part in observe(result, i)]
+
+        specs = [tf.TensorSpec(None, spec.dtype) for spec in self.inputs]
+        return tf.compat.v1.wrap_function(call, [tf.TensorSpec((), tf.int32), *specs])
+
+
+def _call(function: Any, values: Sequence[Any], i: int) -> list[Array]:
+    try:
+        return [part.numpy() for part in function._call_flat(values, function.captured_inputs)]
+    except (tf.errors.OpError, ValueError) as error:
+        first = str(error).strip().split("\n", 1)[0]
+        raise FeedError(f"TensorFlow cannot run the model on feed {i} of the calibration data: {first}") from error
+
 
 def _observe(tensor: Any, i: Any) -> tuple[Any, Any, Any]:
-    """Return [lowest, highest] of what is finite, [count, invalid], and a sample, of one tensor in TensorFlow."""
-    flat = tf.reshape(tensor, [-1])
-    flat = flat if flat.dtype in (tf.float32, tf.float64) else tf.cast(flat, tf.float32)
+    """Return, of one tensor in TensorFlow, [least, largest, 0], [count, 0], and a sample.
+
+    The first has something that is not finite if the tensor has: NaN may hide in neither extreme, but a sum of zeros
+    times the elements shows it.
+    """
+    flat = _flat(tensor)
+    extremes = tf.stack([tf.reduce_min(flat), tf.reduce_max(flat), tf.reduce_sum(flat * 0)])
+    return extremes, tf.stack([tf.size(flat, tf.int64), tf.constant(0, tf.int64)]), _sample(flat, i)
+
+
+def _observe_finite(tensor: Any, i: Any) -> tuple[Any, Any, Any]:
+    """Return the same of the elements that are finite, and how many are not."""
+    flat = _flat(tensor)
+    finite = tf.boolean_mask(flat, tf.math.is_finite(flat))
+    extremes = tf.stack([tf.reduce_min(finite), tf.reduce_max(finite)])
     count = tf.size(flat, tf.int64)
-    extremes = tf.stack([tf.reduce_min(flat), tf.reduce_max(flat)])
-    # NaN may hide in neither extreme, but a sum of zeros times it shows it; most tensors have none.
-    sound = tf.math.is_finite(tf.reduce_sum(flat * 0))
+    return extremes, tf.stack([count, count - tf.size(finite, tf.int64)]), _sample(flat, i)
 
-    def cleaned() -> tuple[Any, Any]:
-        finite = tf.boolean_mask(flat, tf.math.is_finite(flat))
-        return tf.stack([tf.reduce_min(finite), tf.reduce_max(finite)]), count - tf.size(finite, tf.int64)
 
-    extremes, invalid = tf.cond(sound, lambda: (extremes, tf.constant(0, tf.int64)), cleaned)
+def _flat(tensor: Any) -> Any:
+    flat = tf.reshape(tensor, [-1])
+    return flat if flat.dtype in (tf.float32, tf.float64) else tf.cast(flat, tf.float32)
+
+
+def _sample(flat: Any, i: Any) -> Any:
+    """Take every n-th element; which ones changes from feed to feed, so that all have their turn."""
     stride = tf.maximum(tf.size(flat) // SAMPLE, 1)
-    sample = flat[i % stride :: stride][: 2 * SAMPLE]
-    return extremes, tf.stack([count, invalid]), sample
+    return flat[i % stride :: stride][: 2 * SAMPLE]
 
 
 def _statistics(extremes: Array, counts: Array, sample: Array) -> Statistics:
