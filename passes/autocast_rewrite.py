@@ -14,6 +14,7 @@ from tfgraft.graph.view import TensorInfo
 from tfgraft.graph.views import TENSORS, const_info, const_node, const_source, const_value, tensor_info, tensor_infos
 from tfgraft.passes.autocast_form import HalfForm
 from tfgraft.passes.autocast_plan import source_in_cluster
+from tfgraft.passes.form_clusters import CLUSTER
 
 
 def cast_node(name: str, source: str, to: str, device: str = "") -> Node:
@@ -40,6 +41,7 @@ def rewrite(graph: Graph, clusters: Mapping[str, str], forms: Mapping[str, HalfF
         for node in list(graph):
             work.connect(node)
     graph.facts.update(TENSORS, work.infos)
+    graph.facts.update(CLUSTER, work.homes)
 
 
 @dataclass
@@ -50,6 +52,7 @@ class _Rewrite:
     forms: Mapping[str, HalfForm]
     dtype: str
     infos: dict[str, tuple[TensorInfo, ...]] = field(default_factory=dict)
+    homes: dict[str, str] = field(default_factory=dict)
     _taken: set[str] = field(default_factory=set)
     _moved: dict[TensorRef, TensorRef] = field(default_factory=dict)  # results of nodes that gave their name to a cast
     _casts: dict[tuple[TensorRef, str, str], TensorRef] = field(default_factory=dict)
@@ -73,8 +76,9 @@ class _Rewrite:
         self.edit.replace(cast_node(name, self.dtype, "float32", old.device))
         self.edit.set_inputs(name, [TensorRef(inner)], ())
         self.infos[inner] = new
+        self.homes[inner] = self.clusters[name]
         self._moved[TensorRef(name)] = TensorRef(inner)
-        self._casts[TensorRef(inner), "float32", ""] = TensorRef(name)
+        self._casts[TensorRef(inner), "float32", self.clusters[name]] = TensorRef(name)
 
     def connect(self, node: Node) -> None:
         """Make a node read what it needs in the type that it needs."""
@@ -94,7 +98,7 @@ class _Rewrite:
             at_hand = self._moved.get(source, source)
             if half and self.clusters[source.node] == self.clusters[reader.name]:
                 return at_hand
-            ref = self._cast(at_hand, source, self.dtype, "float32", "", self.graph.node(source.node).device)
+            ref = self._cast(at_hand, source, self.dtype, "float32", self.graph.node(source.node))
         elif half and (given := self._cast_from(source, reader)) is not None:
             ref, kind = given
             return ref if kind == self.dtype else self._half(ref, source, kind, reader)
@@ -108,14 +112,16 @@ class _Rewrite:
         return self.graph.inputs(node.name)[0], node.dtype("SrcT")
 
     def _half(self, ref: TensorRef, named: TensorRef, source: str, reader: Node) -> TensorRef:
-        return self._cast(ref, named, source, self.dtype, self.clusters[reader.name], reader.device)
+        return self._cast(ref, named, source, self.dtype, reader)
 
-    def _cast(self, ref: TensorRef, named: TensorRef, source: str, to: str, cluster: str, device: str) -> TensorRef:
-        """Return a tensor in another type, named after `named`, of which it has the shape; shared within a cluster."""
+    def _cast(self, ref: TensorRef, named: TensorRef, source: str, to: str, beside: Node) -> TensorRef:
+        """Return a tensor in another type, named after `named`, of which it has the shape; one in each cluster."""
+        cluster = self.clusters[beside.name]
         if (ref, to, cluster) not in self._casts:
             port = f"_{named.port}" if named.port else ""
             name = self._free(f"{named.node}{port}/to_{to}")
-            self.edit.add(cast_node(name, source, to, device), [ref])
+            self.edit.add(cast_node(name, source, to, beside.device), [ref])
+            self.homes[name] = cluster
             self.infos[name] = (TensorInfo(to, tensor_info(self.graph, named).shape),)
             self._casts[ref, to, cluster] = TensorRef(name)
         return self._casts[ref, to, cluster]

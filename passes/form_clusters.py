@@ -77,14 +77,7 @@ class FormClusters:
             tags = one.facts.table(TAG)
             candidates = [name for name, tag in tags.items() if tag.role == "candidate" and name in one]
             found.extend((one, group) for group in self.groups(one, candidates))
-        found = self._largest(_outermost(graphs, self._worthwhile(found)))
-        clusters: list[Cluster] = []
-        for i, (one, group) in enumerate(found):
-            cluster = make_cluster(one, group, f"engine_{i}", ctx.engine)
-            one.facts.update(CLUSTER, dict.fromkeys(group, cluster.id))
-            clusters.append(cluster)
-        note_bodies(graphs, clusters)
-        ctx.results["clusters"] = clusters
+        clusters = note_clusters(graphs, self._largest(_outermost(graphs, self._worthwhile(found))), ctx)
         return PassResult(summary=f"{len(clusters)} clusters, {sum(c.size for c in clusters)} nodes")
 
     def groups(self, graph: Graph, candidates: Iterable[str]) -> list[list[str]]:
@@ -158,6 +151,20 @@ class FormClusters:
                 reason = f"Its cluster has {sizes[i]} ops; maximum_engines={limit} keeps the larger ones."
                 graph.facts.update(LEFT_OUT, dict.fromkeys(group, reason))
         return [pair for i, pair in enumerate(found) if i in keep]
+
+
+def note_clusters(
+    graphs: Mapping[str, Graph], found: Sequence[tuple[Graph, list[str]]], ctx: PassContext
+) -> list[Cluster]:
+    """Make groups clusters: note the fact `CLUSTER` of their nodes, and the clusters in `ctx.results["clusters"]`."""
+    clusters: list[Cluster] = []
+    for i, (one, group) in enumerate(found):
+        cluster = make_cluster(one, group, f"engine_{i}", ctx.engine)
+        one.facts.update(CLUSTER, dict.fromkeys(group, cluster.id))
+        clusters.append(cluster)
+    note_bodies(graphs, clusters)
+    ctx.results["clusters"] = clusters
+    return clusters
 
 
 def note_bodies(graphs: Mapping[str, Graph], clusters: Sequence[Cluster], before: Sequence[Cluster] = ()) -> None:
