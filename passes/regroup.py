@@ -19,9 +19,9 @@ PRECISION = "precision"
 def regroup(graph: Graph, ctx: PassContext, tagging: TagSupport, forming: FormClusters) -> None:
     """Note the facts `TAG` and `CLUSTER` anew, and the clusters in `ctx.results["clusters"]`.
 
-    Clusters stay what they are: formed from nothing, they might part elsewhere, say between a cast and what it is for. A
-    new node is in the cluster that the fact `CLUSTER` says; without it, in that of its readers, or else of what it
-    reads. A cluster of which the engine does not take a node any more is formed anew without that node.
+    Clusters stay what they are: formed from nothing, they might part elsewhere, say between a cast and what it is for.
+    A new node is in the cluster that the fact `CLUSTER` says; without it, in that of all its readers, or else of what
+    it reads. A cluster of which the engine does not take a node any more is formed anew without that node.
 
     New nodes must have the fact `TENSORS`, and changed function bodies must have been written back. What the passes say
     of their options again (such as a denylist's entry that matches nothing) is left out: it has been said.
@@ -69,11 +69,8 @@ def _homes(graph: Graph, order: Sequence[str], known: Container[str]) -> dict[st
     homes = {name: id for name, id in graph.facts.table(CLUSTER).items() if id}
     for name in reversed(order):
         if name not in known and name not in homes and graph.node(name).op != "Const":
-            readers = {homes.get(target, "") for target, _, _ in graph.consumers(name)}
-            around = (
-                readers
-                if len(readers) == 1 and "" not in readers
-                else [homes.get(r.node, "") for r in graph.inputs(name)]
-            )
-            homes[name] = next((id for id in around if id), "")
+            around = {homes.get(target, "") for target, _, _ in graph.consumers(name)}
+            if len(around) != 1 or "" in around:
+                around = {home for ref in graph.inputs(name) if (home := homes.get(ref.node, ""))}
+            homes[name] = around.pop() if len(around) == 1 else ""
     return homes
