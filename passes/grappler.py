@@ -15,15 +15,12 @@ from tfgraft.graph.graphdef import node_from_def, node_to_def, to_graph_def
 from tfgraft.graph.ref import TensorRef, control_source
 from tfgraft.graph.views import PASS_THROUGH
 from tfgraft.passes.base import PassContext, PassResult
+from tfgraft.passes.quantize_plan import QUANTIZED
 
 _LARGE = 1 << 16
 _READERS = frozenset(
     {"Conv2D", "Conv3D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "Conv3DBackpropInputV2"}
     | {"MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "GatherV2"}
-)
-_QUANTIZERS = frozenset(
-    {f"QuantizeAndDequantizeV{i}" for i in (2, 3, 4)}
-    | {"FakeQuantWithMinMaxArgs", "FakeQuantWithMinMaxVars", "FakeQuantWithMinMaxVarsPerChannel"}
 )
 NAMES = (
     "arithmetic",
@@ -132,7 +129,7 @@ def _weights(graph: Graph) -> frozenset[str]:
                 op = graph.node(reader).op
                 if op in PASS_THROUGH and reader not in pinned:
                     pending.append(reader)
-                elif op in _QUANTIZERS and slot == 0:
+                elif op in QUANTIZED and slot == 0:
                     hidden = True
                 elif op not in _READERS:
                     plain = False

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import onnxruntime as ort
 import pytest
 
 from tests.cases import (
@@ -26,14 +23,8 @@ from tests.cases import (
     transposed_conv_cases,
 )
 from tests.cases.case import OpCase, graph_of
-from tfgraft.converters.onnx.families import CONVERTERS
-from tfgraft.converters.onnx.model import cluster_to_onnx
-from tfgraft.graph.graph import Graph
-from tfgraft.graph.ref import TensorRef
-from tfgraft.graph.views import const_value, node_view
-from tfgraft.plugins.onnxruntime.options import OnnxRuntimeOptions
-from tfgraft.plugins.onnxruntime.session import make_session
-from tfgraft.plugins.protocol import Cluster
+from tests.cases.onnx_engine import op_converters, run, to_onnx
+from tfgraft.graph.views import node_view
 from tfgraft.registry.registry import Registry
 from tfgraft.registry.support import Unsupported
 
@@ -58,43 +49,15 @@ CASES: list[OpCase] = [
 
 @pytest.fixture(scope="session")
 def registry() -> Registry:
-    """Hold the op converters alone: without the tf2onnx route, which takes what they refuse."""
-    registry = Registry()
-    for entries in CONVERTERS:
-        registry.add(*entries, layer="built-in")
-    return registry
-
-
-def _whole(graph: Graph, large: int = 256) -> Cluster:
-    """Make one cluster of all that is computed; constants of `large` bytes and more become weights."""
-    fed = {f.node for f in graph.feeds}
-    nodes = tuple(n for n in graph.topological() if n not in fed and graph.node(n).op != "Placeholder")
-    weights = tuple(
-        TensorRef(n) for n in nodes if graph.node(n).op == "Const" and const_value(graph.node(n)).nbytes >= large
-    )
-    return Cluster("engine_0", "onnxruntime", "", nodes, graph.feeds, weights, graph.fetches, len(nodes))
-
-
-def _run(graph: Graph, registry: Registry, inputs: list[Any]) -> list[Any]:
-    cluster = _whole(graph)
-    onnx_model = cluster_to_onnx(cluster, graph, registry, ("onnxruntime", "onnx"))
-    layouts = [
-        [use.name, i, use.perm, use.shape, use.quantization and use.quantization.to_json()]
-        for i, use in enumerate(onnx_model.weights)
-    ]
-    weights = [const_value(graph.node(use.ref.node)) for use in onnx_model.weights]
-    payload = onnx_model.model.SerializeToString()
-    session, _keep = make_session(ort, payload, layouts, weights, OnnxRuntimeOptions())
-    feeds = {i.name: np.asarray(v) for i, v in zip(session.get_inputs(), inputs, strict=False)}
-    results: list[Any] = session.run(None, feeds)
-    return results
+    """Hold the op converters alone."""
+    return op_converters()
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.refusal is None], ids=lambda c: f"{c.op}-{c.id}")
 def test_converts_and_agrees_with_tensorflow(case: OpCase, registry: Registry) -> None:
     graph, want = graph_of(case)
     assert any(node.op == case.op for node in graph), f"the case's graph has no {case.op}"
-    got = _run(graph, registry, list(case.inputs))
+    got = run(graph, to_onnx(graph, registry), list(case.inputs))
     assert len(got) == len(want)
     for g, w in zip(got, want, strict=True):
         assert g.dtype == w.dtype
