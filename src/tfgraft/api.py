@@ -87,7 +87,7 @@ def optimize(
     from tfgraft import runtime
 
     registry = registry or Registry.default()
-    builder = _builder(registry, engine)
+    builder = builder_of(registry, engine)
     builder.check_options(engine_options)
     available = builder.available()
     if isinstance(available, Unsupported):
@@ -128,7 +128,7 @@ def plan(
     The engine need not be available on this machine, only registered.
     """
     registry = registry or Registry.default()
-    _builder(registry, engine).check_options(engine_options)
+    builder_of(registry, engine).check_options(engine_options)
     wanted = Precision.of(precision, calibration, observer)
     loaded = load(model, outputs=outputs, input_shapes=input_shapes, signature=signature)
     chosen = pipeline or default_pipeline(
@@ -193,7 +193,8 @@ def _entries(denylist: Sequence[str]) -> tuple[str, ...]:
     return tuple(denylist)
 
 
-def _builder(registry: Registry, engine: str) -> Any:
+def builder_of(registry: Registry, engine: str) -> Any:
+    """Return an engine builder by name; raise ValueError, with what there is and what to install, if there is none."""
     if engine in registry.engines:
         return registry.engines[engine]
     known = ", ".join(sorted(registry.engines)) or "none"
