@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.ref import TensorRef
 from tfgraft.graph.view import Input, NodeView, TensorInfo
-from tfgraft.passes.autocast_plan import FOLLOWING, HalfPlan, Planner
+from tfgraft.passes.autocast_plan import FOLLOWING, HalfPlan, Planner, gives_float
 from tfgraft.passes.autocast_rewrite import cast_node, rewrite
 from tfgraft.passes.base import PassContext, PassResult
 from tfgraft.passes.form_clusters import CLUSTER, FormClusters
@@ -74,7 +74,7 @@ class Autocast:
         plans = [(one, self._plan(one, dtype, resolve, ctx)) for one in ctx.graphs(graph)]
         precisions: dict[tuple[str, str], str] = {}
         for one, plan in plans:
-            halves = (name for name, form in plan.forms.items() if any(form.outputs))
+            halves = (name for name in plan.forms if gives_float(one, one.node(name)))
             precisions.update(((one.name, name), self.precision) for name in halves)
             precisions.update(((one.name, name), "FP32") for name in plan.reasons)
         ctx.results[PRECISION] = precisions

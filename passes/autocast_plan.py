@@ -115,13 +115,13 @@ class Planner:
         reads = [ref for ref, half in zip(self.graph.inputs(node.name), form.inputs, strict=True) if half]
         statuses = {self._status(ref, node.name) for ref in reads}
         if any(node.name == pattern or fnmatchcase(node.name, pattern) for pattern in self.keep):
-            return self._stay(node, form, "kept", "It is kept in float32.")
+            return self._stay(node, "kept", "It is kept in float32.")
         if kind is Kind.DENY:
-            return self._stay(node, form, "denied", why)
+            return self._stay(node, "denied", why)
         if kind is not Kind.ALLOW and _Status.UNSAFE in statuses:
-            return self._stay(node, form, "unsafe", "It computes with what must not be rounded.")
+            return self._stay(node, "unsafe", "It computes with what must not be rounded.")
         if kind is not Kind.ALLOW and _Status.HALF not in statuses:
-            self._stay(node, form, "edge", "Nothing that it computes with is in half precision.")
+            self._stay(node, "edge", "Nothing that it computes with is in half precision.")
             return _Status.SAFE
         for code, obstacle in (
             ("range", lambda: self._out_of_range(node, reads)),
@@ -131,12 +131,12 @@ class Planner:
             ("refused", lambda: self._refused(view, form)),
         ):
             if text := obstacle():
-                return self._stay(node, form, code, text)
+                return self._stay(node, code, text)
         self._forms[node.name] = form
         return _Status.HALF
 
-    def _stay(self, node: Node, form: HalfForm, code: str, text: str) -> _Status:
-        if any(form.outputs):  # others give no float
+    def _stay(self, node: Node, code: str, text: str) -> _Status:
+        if gives_float(self.graph, node):
             self._reasons[node.name] = Reason(code, text)
         return _Status.UNSAFE
 
@@ -186,6 +186,11 @@ class Planner:
     def _refused(self, view: NodeView, form: HalfForm) -> str:
         support = self.resolve(half_view(view, form, self.dtype)).support
         return str(support) if isinstance(support, Unsupported) else ""
+
+
+def gives_float(graph: Graph, node: Node) -> bool:
+    """Tell whether a node has a float32 output."""
+    return any(info.dtype == "float32" for info in tensor_infos(graph, node))
 
 
 def source_in_cluster(graph: Graph, clusters: Mapping[str, str], ref: TensorRef, reader: str) -> TensorRef:

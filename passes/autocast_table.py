@@ -12,7 +12,7 @@ from enum import Enum
 from tfgraft.graph.view import NodeView
 
 FEW = 64
-"""So many elements may be added up, or averaged, in half precision: an 8x8 image, but no long row."""
+"""Windows of so many elements may be averaged in half precision: a whole image of 8x8, but no larger one."""
 
 
 class Kind(Enum):
@@ -65,8 +65,8 @@ GROUPS: tuple[Group, ...] = (
     ),
     Group(
         Kind.INFER,
-        ("AvgPool", "AvgPool3D", "Mean", "Sum"),
-        f"Over at most {FEW} elements, known before the graph runs; denied over more.",
+        ("AvgPool", "AvgPool3D"),
+        f"Windows of at most {FEW} elements; larger ones are denied.",
     ),
     Group(
         Kind.INFER,
@@ -108,7 +108,7 @@ GROUPS: tuple[Group, ...] = (
     Group(
         Kind.DENY,
         (
-            *("Prod", "EuclideanNorm", "L2Loss", "Cumsum", "Cumprod", "CumulativeLogsumexp", "LRN"),
+            *("Sum", "Mean", "Prod", "EuclideanNorm", "L2Loss", "Cumsum", "Cumprod", "CumulativeLogsumexp", "LRN"),
             *("SegmentSum", "SegmentMean", "UnsortedSegmentSum"),
         ),
         "Long sums and products lose what is small beside them.",
@@ -148,22 +148,8 @@ def kind_of(view: NodeView) -> tuple[Kind, str]:
     group = TABLE.get(view.op)
     if group is None:
         return Kind.DENY, f"{view.op} is not in the table of ops for half precision."
-    if view.op in ("Mean", "Sum", "AvgPool", "AvgPool3D"):
-        count = _count(view)
-        if count is None or count > FEW:
-            many = "an unknown number of" if count is None else str(count)
-            return Kind.DENY, f"{view.op} adds up {many} elements; in half precision it may at most {FEW}."
+    if view.op in ("AvgPool", "AvgPool3D") and (count := math.prod(view.attr("ksize", ()))) > FEW:
+        return Kind.DENY, f"{view.op} adds up {count} elements; in half precision it may at most {FEW}."
     if view.op.startswith("FusedBatchNorm") and view.attr("is_training", True):
         return Kind.DENY, f"{view.op} computes statistics."
     return group.kind, group.why
-
-
-def _count(view: NodeView) -> int | None:
-    """Return how many elements go into one of the result, or None if that is not known."""
-    if view.op.startswith("AvgPool"):
-        return math.prod(view.attr("ksize", ()))
-    shape, axes = view.shape(0), view.const(1)
-    if shape is None or axes is None:
-        return None
-    sizes = [shape[int(axis)] for axis in axes.ravel()]
-    return math.prod(sizes) if all(size >= 0 for size in sizes) else None
