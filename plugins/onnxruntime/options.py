@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 _LEVELS = ("disable", "basic", "extended", "all")
+_CONFIG = {"session.qdq_matmulnbits_accuracy_level": "1"}
+"""In a product of floats and a quantized constant, 1 leaves the floats alone; by default they are quantized too."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class OnnxRuntimeOptions:
         if self.spinning is False:
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
             options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-        for key, value in self.session_config.items():
+        for key, value in {**_CONFIG, **self.session_config}.items():
             options.add_session_config_entry(key, str(value))
         return options
 
