@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from tfgraft.errors import TfGraftError
 from tfgraft.graph.graph import Graph
 from tfgraft.passes.base import NodeError, Pass, PassContext, PassError, PassResult
 from tfgraft.passes.instruments import Dump, Instrument, Verify
@@ -72,6 +73,7 @@ class Pipeline:
 
         Raises:
             PassError: a pass or an instrument's check after it failed.
+            TfGraftError: what the user gave to a pass is wrong, calibration data say.
         """
         done: list[str] = []
         changed = False
@@ -87,7 +89,7 @@ class Pipeline:
                         result = replace(result, changed=True)
                     for instrument in self.instruments:
                         instrument.after(step, graph, ctx, result)
-                except PassError:
+                except (PassError, TfGraftError):  # a mistake in what the user gave is no failure of the pass
                     raise
                 except Exception as error:
                     node = error.node if isinstance(error, NodeError) else ""

@@ -8,24 +8,29 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Sized
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+from tensorflow.core.protobuf import config_pb2
+from tensorflow.python.eager import context
 
 from tfgraft.calibration.histogram import Histogram
 from tfgraft.calibration.statistics import Statistics
 from tfgraft.calibration.table import CalibrationTable
 from tfgraft.errors import FeedError, listing
 from tfgraft.function import import_graph
-from tfgraft.graph.graphdef import from_graph_def
+from tfgraft.graph.graphdef import from_graph_def, node_from_def
+from tfgraft.graph.opdefs import OpDefs
 from tfgraft.load.model import NamedTensor, Resource
 from tfgraft.load.rename import with_own_functions
 from tfgraft.passes.contexts import contexts
+from tfgraft.passes.tag_support import FRAME_OPS
 
 Array = NDArray[Any]
 Feed = Mapping[str, Array]
@@ -65,7 +70,7 @@ def collect(
         ValueError: a tensor is no float.
     """
     wanted, skipped = _observable(graph_def, tensors)
-    work = _Work(graph_def.SerializeToString(), tuple(inputs), tuple(wanted))
+    work = _Work(graph_def, tuple(inputs), tuple(wanted))
     total = len(feeds) if isinstance(feeds, Sized) else 0
 
     def told(table: CalibrationTable) -> None:
@@ -86,12 +91,13 @@ def collect(
 
 def _observable(graph_def: Any, tensors: Sequence[str]) -> tuple[list[NamedTensor], dict[str, str]]:
     """Return the tensors that can be fetched, with their types, and why others cannot."""
-    graph = from_graph_def(graph_def)
-    inside = contexts(graph, graph.topological())
+    nodes = {node.name: node for node in graph_def.node}
+    opdefs = OpDefs({function.signature.name: function for function in graph_def.library.function})
+    inside = _inside_control_flow(graph_def)
     wanted, skipped = [], {}
     for name in dict.fromkeys(tensors):
         node, _, port = name.rpartition(":")
-        types = graph.library.opdefs.output_types(graph.node(node)) or ()
+        types = opdefs.output_types(node_from_def(nodes[node])) or ()
         dtype = types[int(port)] if int(port) < len(types) else "invalid"
         if dtype not in _FLOATS:
             raise ValueError(f"tensor {name!r} is {dtype}; only floats can be calibrated")
@@ -102,17 +108,24 @@ def _observable(graph_def: Any, tensors: Sequence[str]) -> tuple[list[NamedTenso
     return wanted, skipped
 
 
+def _inside_control_flow(graph_def: Any) -> Collection[str]:
+    if not any(node.op in FRAME_OPS for node in graph_def.node):
+        return ()
+    graph = from_graph_def(graph_def)
+    return contexts(graph, graph.topological())
+
+
 @dataclass(frozen=True)
 class _Work:
     """What a worker needs; it can be pickled."""
 
-    graph: bytes = field(repr=False)
+    graph_def: Any = field(repr=False)
     inputs: tuple[NamedTensor, ...]
     tensors: tuple[NamedTensor, ...]
 
     def watch(self, resources: Sequence[Resource] = ()) -> _Watch:
         """Return a function that runs one feed, the `i`-th, and yields the statistics of each tensor."""
-        graph_def = with_own_functions(tf.compat.v1.GraphDef.FromString(self.graph))
+        graph_def = with_own_functions(self.graph_def)
         observed = self._function(graph_def, resources, _observe)
         cleaned: list[Any] = []
 
@@ -137,22 +150,36 @@ class _Work:
         return tf.compat.v1.wrap_function(call, [tf.TensorSpec((), tf.int32), *specs])
 
 
+@contextmanager
+def _as_it_is() -> Iterator[None]:
+    """Let TensorFlow run functions as they are, in this thread: optimizing takes as long as running many feeds."""
+    eager = context.context()
+    before = eager.function_call_options
+    config = config_pb2.ConfigProto()
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    eager.function_call_options = context.FunctionCallOptions(executor_type=before.executor_type, config_proto=config)
+    try:
+        yield
+    finally:
+        eager.function_call_options = before
+
+
 def _call(function: Any, values: Sequence[Any], i: int) -> list[Array]:
     try:
-        return [part.numpy() for part in function._call_flat(values, function.captured_inputs)]
+        with _as_it_is():
+            return [part.numpy() for part in function._call_flat(values, function.captured_inputs)]
     except (tf.errors.OpError, ValueError) as error:
         first = str(error).strip().split("\n", 1)[0]
         raise FeedError(f"TensorFlow cannot run the model on feed {i} of the calibration data: {first}") from error
 
 
 def _observe(tensor: Any, i: Any) -> tuple[Any, Any, Any]:
-    """Return, of one tensor in TensorFlow, [least, largest, 0], [count, 0], and a sample.
+    """Return, of one tensor in TensorFlow, [least, largest], [count, 0], and a sample.
 
-    The first has something that is not finite if the tensor has: NaN may hide in neither extreme, but a sum of zeros
-    times the elements shows it.
+    The extremes are not finite if an element is not: TensorFlow's reductions hand NaN on.
     """
     flat = _flat(tensor)
-    extremes = tf.stack([tf.reduce_min(flat), tf.reduce_max(flat), tf.reduce_sum(flat * 0)])
+    extremes = tf.stack([tf.reduce_min(flat), tf.reduce_max(flat)])
     return extremes, tf.stack([tf.size(flat, tf.int64), tf.constant(0, tf.int64)]), _sample(flat, i)
 
 
