@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.framework import convert_to_constants
+from tensorflow.core.framework import types_pb2
+from tensorflow.python.framework import convert_to_constants, op_def_registry
 
 from tfgraft.errors import ModelError, listing, nearest
 from tfgraft.load.check import check_frozen, check_graph
@@ -88,7 +89,7 @@ def load_concrete(
         key: the key of the signature.
         names: names for its inputs and outputs that override those the function has.
         roots: objects among whose children the owners of its resources are looked for.
-        initializers: see `LoadedModel`.
+        initializers: see `LoadedModel`; they are left out where the frozen graph has nothing to prepare.
 
     Raises:
         ModelError: it cannot be frozen, or its arguments do not fit.
@@ -133,7 +134,7 @@ def load_concrete(
             dict(zip(out_names, fetches, strict=True)),
         ),
         resources=tuple(r for r in resources if r.name.rpartition(":")[0] in used),
-        initializers=tuple(initializers),
+        initializers=tuple(initializers) if _makes_resources(graph_def, used) else (),
         source=source,
     )
 
@@ -158,6 +159,16 @@ def _freeze(function: Any, resources: Iterable[str], source: str) -> Any:
             "Does it write variables, or use them before they have values?",
         ) from error
     return rename_functions(graph_def)
+
+
+def _makes_resources(graph_def: Any, used: set[str]) -> bool:
+    """Tell whether the used part of a graph, or a function, makes a table or the like, which has to be filled."""
+    nodes = [node for node in graph_def.node if node.name in used]
+    nodes += [node for function in graph_def.library.function for node in function.node_def]
+    ops = {node.op: op_def_registry.get(node.op) for node in nodes}
+    return any(
+        arg.type == types_pb2.DT_RESOURCE or arg.is_ref for op in ops.values() if op is not None for arg in op.output_arg
+    )
 
 
 @contextlib.contextmanager
