@@ -22,6 +22,8 @@ from tfgraft.load.shapes import InputShapes, match_shapes, set_shapes
 from tfgraft.quiet import quiet_python
 
 DEFAULT_KEY = "serving_default"
+_OF_ONE_RUN = ("TensorArray", "Stack")
+"""Ops whose resources live as long as one run."""
 
 
 def choose(keys: Iterable[str], wanted: str | None, source: str) -> str:
@@ -165,7 +167,7 @@ def _makes_resources(graph_def: Any, used: set[str]) -> bool:
     """Tell whether the used part of a graph, or a function, makes a table or the like, which has to be filled."""
     nodes = [node for node in graph_def.node if node.name in used]
     nodes += [node for function in graph_def.library.function for node in function.node_def]
-    ops = {node.op: op_def_registry.get(node.op) for node in nodes}
+    ops = {node.op: op_def_registry.get(node.op) for node in nodes if not node.op.startswith(_OF_ONE_RUN)}
     return any(
         arg.type == types_pb2.DT_RESOURCE or arg.is_ref for op in ops.values() if op is not None for arg in op.output_arg
     )
