@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
+from tfgraft.calibration.table import CalibrationTable
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.ref import TensorRef
 from tfgraft.graph.view import Input, NodeView, TensorInfo
 from tfgraft.passes.autocast_plan import FOLLOWING, HalfPlan, Planner, gives_float
 from tfgraft.passes.autocast_rewrite import cast_node, rewrite
 from tfgraft.passes.base import PassContext, PassResult
+from tfgraft.passes.calibrate import CALIBRATION
 from tfgraft.passes.form_clusters import CLUSTER, FormClusters
 from tfgraft.passes.prune import Prune
 from tfgraft.passes.regroup import PRECISION, regroup
@@ -24,18 +26,13 @@ from tfgraft.passes.tag_support import TagSupport, sets_of
 from tfgraft.registry.registry import Resolution
 from tfgraft.registry.support import Unsupported
 
-if TYPE_CHECKING:
-    from tfgraft.calibration.table import CalibrationTable
-
 TYPES = {"FP16": "float16", "BF16": "bfloat16"}
 """TensorFlow's names of the half types."""
-CALIBRATION = "calibration"
-"""The key in `PassContext.results` of the `CalibrationTable`, where there is one."""
 
 
 @dataclass(frozen=True)
 class Autocast:
-    """Rewrites the nodes of clusters in the main graph and in function bodies, and forms clusters anew.
+    """Rewrites the nodes of clusters in the main graph and in function bodies; needs inferred shapes.
 
     Weights become constants of the half type. A cluster's inputs and outputs keep their types. Leaves in
     `ctx.results["precision"]`, by (function, node), what each node with float32 outputs computes in.
@@ -44,7 +41,7 @@ class Autocast:
         precision: "FP16" or "BF16".
         table: ranges of tensors: what may overflow stays in float32; by default that of `ctx.results["calibration"]`.
         keep: nodes, or patterns of their names, that stay in float32.
-        tagging, forming: with what options clusters are formed anew.
+        tagging, forming: with what options clusters were formed; see `regroup`.
     """
 
     precision: str = "FP16"
@@ -70,6 +67,7 @@ class Autocast:
         if refusal is not None:
             message = f"Engine {ctx.engine} does not compute in {dtype}; all stays in float32. {refusal.message}"
             ctx.say(self.name, "warning", "no-half", message, hint="Take another precision or another engine.")
+            ctx.results[PRECISION] = {}
             return PassResult(summary=f"engine {ctx.engine} has no {dtype}")
         plans = [(one, self._plan(one, dtype, resolve, ctx)) for one in ctx.graphs(graph)]
         precisions: dict[tuple[str, str], str] = {}

@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
+from tfgraft.calibration.table import CalibrationTable
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.node import Node
 from tfgraft.graph.ref import TensorRef
@@ -26,9 +27,6 @@ from tfgraft.passes.autocast_form import HalfForm, Kernels, half_form
 from tfgraft.passes.autocast_table import Kind, kind_of
 from tfgraft.registry.registry import Resolution
 from tfgraft.registry.support import Unsupported
-
-if TYPE_CHECKING:
-    from tfgraft.calibration.table import CalibrationTable
 
 MARGIN = 2.0
 """A tensor's largest observed value times this must be in range: other inputs may give larger ones."""
