@@ -69,6 +69,8 @@ class Quantize:
             regroup(graph, ctx, self.tagging, self.forming)
         for name, reason in plan.refusals.items():
             ctx.say(self.name, "info", "not-quantized", reason, node=name)
+        if not plan.layers:
+            ctx.say(self.name, "warning", "not-quantized", "No convolution or product of the main graph is in INT8.")
         ctx.results[PRECISION] = {("", name): "INT8" for name in plan.layers}
         total = len(plan.layers) + len(plan.refusals)
         return PassResult(bool(plan.layers), f"{len(plan.layers)} of {total} layers in INT8")
