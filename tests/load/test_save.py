@@ -147,3 +147,18 @@ def test_too_large_a_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         with pytest.raises(SaveError, match=r"holds at most 2 GiB.*outputs="):
             ungrafted(load(frozen_graph())).save(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_tensorflow_1_model_without_tables_is_a_graph_by_itself(tmp_path: Path) -> None:
+    """Its variables are constants: nothing is left that its initializer would fill, and none is written again."""
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None, 2], "x")
+        _, y = tf.while_loop(lambda i, v: i < 3, lambda i, v: (i + 1, v * 2.0), [tf.constant(0), x])
+        z = tf.multiply(y, v1.get_variable("scale", initializer=3.0, use_resource=True), name="z")
+        session.run(v1.global_variables_initializer())
+        v1.saved_model.simple_save(session, str(tmp_path / "m"), {"x": x}, {"z": z})
+    loaded = load(str(tmp_path / "m"))
+    assert loaded.initializers == ()
+    ungrafted(loaded).save(tmp_path / "g.pb")
+    np.testing.assert_array_equal(run(load(str(tmp_path / "g.pb")), [[1, 2]])[0], [[24, 48]])

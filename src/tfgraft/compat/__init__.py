@@ -1,0 +1,1 @@
+"""Classic interfaces: for programs that were written for what came before."""
