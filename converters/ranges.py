@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tfgraft.converters.weights import Quantization
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported
 
@@ -83,6 +84,17 @@ class Integers:
         """Whether every integer of the type stands for a value, but perhaps the least, and every range for several."""
         whole = np.iinfo(self.dtype)
         return whole.max == self.most and self.least - whole.min in (0, 1) and bool(np.all(self.up))
+
+    @property
+    def has_one_zero(self) -> bool:
+        """Whether the same integer stands for zero in every range."""
+        return bool(np.all(self.zero == self.zero.flat[0]))
+
+    def quantization(self, axis: int | None) -> Quantization:
+        """Return how a constant becomes such integers, its ranges along `axis`; they have one zero."""
+        zero = int(self.zero.flat[0])
+        up = tuple(np.atleast_1d(self.up).tolist())
+        return Quantization(self.dtype, up, axis, zero, self.least - zero, self.most - zero, self.even)
 
     def unsigned(self) -> Integers:
         """Return the same range as uint8."""

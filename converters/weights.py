@@ -70,3 +70,23 @@ def lay_out(
     value = weight if quantization is None else quantization.apply(weight)
     value = value if perm is None else value.transpose(perm)
     return np.ascontiguousarray(value).reshape(value.shape if shape is None else shape)
+
+
+def steps_after(
+    dims: Sequence[int], axis: int, perm: Sequence[int] | None, shape: Sequence[int] | None
+) -> tuple[int, Array]:
+    """Return the axis that a weight's `axis` is on after `lay_out`, and which step each place on it has.
+
+    Raises:
+        ValueError: reshaping spreads the steps over several axes.
+    """
+    order = tuple(range(len(dims))) if perm is None else tuple(perm)
+    if shape is None:
+        return order.index(axis), np.arange(dims[axis])
+    places = np.arange(dims[axis]).reshape([-1 if d == axis else 1 for d in range(len(dims))])
+    places = np.broadcast_to(places, tuple(dims)).transpose(order).reshape(shape)
+    for k in range(len(shape)):
+        rows = np.moveaxis(places, k, 0).reshape(shape[k], -1)
+        if np.all(rows == rows[:, :1]):
+            return k, rows[:, 0]
+    raise ValueError(f"the steps along axis {axis} of {tuple(dims)} are not along one axis of {tuple(shape)}")

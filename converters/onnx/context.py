@@ -19,9 +19,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tfgraft.converters.orders import UNIT, Perm, without_units
 from tfgraft.converters.ranges import Integers
-from tfgraft.converters.weights import Quantization, lay_out
+from tfgraft.converters.weights import Quantization, lay_out, steps_after
 from tfgraft.graph.ref import TensorRef
-from tfgraft.graph.view import NodeView, Shape, TensorInfo
+from tfgraft.graph.view import NodeView, TensorInfo
 
 ONNX_TYPES: dict[str, int] = {
     "float32": TensorProto.FLOAT,
@@ -214,15 +214,12 @@ class OnnxContext:
     def _dequantized(self, weight: _QuantizedWeight, perm: Perm | None, shape: tuple[int, ...] | None) -> str:
         """Emit the DequantizeLinear of a quantized weight, its steps along the dimension that `axis` has become."""
         to, axis = weight.integers, weight.axis
-        zero = int(to.zero.flat[0])
-        up = tuple(np.atleast_1d(to.up).tolist())
-        how = Quantization(to.dtype, up, axis, zero, to.least - zero, to.most - zero, to.even)
-        values = self._laid_out(weight.view, 0, perm, shape, how)
+        values = self._laid_out(weight.view, 0, perm, shape, to.quantization(axis))
         steps, zeros = to.step, to.zero.astype(to.dtype)
         if axis is None:
             parts = [self.const(part.reshape(())) for part in (steps, zeros)]
             return str(self.node("DequantizeLinear", [values, *parts]))
-        held, places = _steps_after(weight.view.shape(0), axis, perm, shape)
+        held, places = steps_after(weight.view.shape(0) or (), axis, perm, shape)
         parts = [self.const(part[places]) for part in (steps, zeros)]
         return str(self.node("DequantizeLinear", [values, *parts], axis=held))
 
@@ -327,21 +324,6 @@ class OnnxContext:
         graph.output.extend(outputs)
         opsets = [helper.make_opsetid("", OPSET), *(helper.make_opsetid(d, v) for d, v in self.domains.items())]
         return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="tfgraft")
-
-
-def _steps_after(dims: Shape, axis: int, perm: Perm | None, shape: Shape) -> tuple[int, NDArray[Any]]:
-    """Return the axis that a weight's `axis` is on after `perm` and `shape`, and which step each place on it has."""
-    assert dims is not None
-    order = tuple(range(len(dims))) if perm is None else perm
-    if shape is None:
-        return order.index(axis), np.arange(dims[axis])
-    places = np.arange(dims[axis]).reshape([-1 if d == axis else 1 for d in range(len(dims))])
-    places = np.broadcast_to(places, dims).transpose(order).reshape(shape)
-    for k in range(len(shape)):
-        rows = np.moveaxis(places, k, 0).reshape(shape[k], -1)
-        if np.all(rows == rows[:, :1]):
-            return k, rows[:, 0]
-    raise ValueError(f"the steps along axis {axis} of {dims} are not along one axis of {shape}")
 
 
 def _read(nodes: Iterable[Any]) -> Iterator[str]:

@@ -104,7 +104,7 @@ def _product(ctx: OnnxContext, view: NodeView, plan: _Product) -> tuple[str, Per
         flat = (math.prod(sizes[c] for c in plan.contracted), math.prod(sizes[c] for c in plan.columns))
         if 0 in flat:
             return None
-        if view.inputs[right_i].is_constant:
+        if ctx.is_weight(view, right_i):
             right = ctx.weight(view, right_i, perm, flat)
         else:
             right = ctx.node("Reshape", [ctx.get(view, right_i, perm), ctx.ints(flat)])

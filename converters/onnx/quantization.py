@@ -28,10 +28,9 @@ def _quantized(ctx: OnnxContext, view: NodeView, to: Integers | None, axis: int 
         return False
     if view.inputs[0].is_constant and ctx.is_weight(view, 0):
         # ONNX Runtime takes several zero points for no kernel.
-        if np.any(to.zero != to.zero.flat[0]):
-            return False
-        ctx.set_quantized(view, to, axis)
-        return True
+        if to.has_one_zero:
+            ctx.set_quantized(view, to, axis)
+        return to.has_one_zero
     if not to.is_whole:
         return False
     if "uint8" in ctx.quantized:

@@ -47,6 +47,10 @@ def carrier(dtype: str) -> str:
     return "int32" if dtype in SMALL else dtype
 
 
+Make = Callable[[Perm | None, Sequence[int] | None], Any]
+"""Adds a constant in an order, then reshaped (None: neither), and returns the `ITensor`."""
+
+
 class LayerError(Exception):
     """TensorRT refused a layer; the message is TensorRT's own reason."""
 
@@ -73,6 +77,7 @@ class TensorRtContext:
     elements: dict[str, list[Any]] = field(default_factory=dict)
     """The elements of integer vectors made of scalars, numbers or tensors of shape [1], by the vector's name."""
     _held: dict[TensorRef, dict[Perm | None, Any]] = field(default_factory=dict)
+    _makers: dict[TensorRef, Make] = field(default_factory=dict)
     _constants: dict[tuple[str, tuple[int, ...], bytes], Any] = field(default_factory=dict)
     _weights: dict[tuple[TensorRef, Perm | None], Any] = field(default_factory=dict)
     _kept: list[NDArray[Any]] = field(default_factory=list)  # TensorRT refers to the memory of weights until it builds
@@ -85,7 +90,7 @@ class TensorRtContext:
     def get(self, view: NodeView, i: int, perm: Perm | None = None) -> Any:
         """Return data input `i` as an `ITensor`, its dimensions in the order `perm` (None: TensorFlow's order)."""
         item = view.inputs[i]
-        if item.ref in self._held or not item.is_constant:
+        if self.is_held(item.ref) or not item.is_constant:
             return self.value(item.ref, perm)
         key = (item.ref, _plain(perm))
         if key not in self._weights:
@@ -106,6 +111,21 @@ class TensorRtContext:
     def set(self, view: NodeView, port: int, tensor: Any, perm: Perm | None = None) -> None:
         """Say that `tensor` holds output `port` of the node, in the order `perm`."""
         self.hold(TensorRef(view.name, port), tensor, perm)
+
+    def set_made(self, view: NodeView, make: Make) -> None:
+        """Say that output 0 is a constant that `make` adds as its readers want it: nothing shall stand in between."""
+        self._makers[TensorRef(view.name)] = make
+
+    def is_made(self, view: NodeView, i: int) -> bool:
+        """Tell whether input `i` is a constant that is made as it is wanted; see `set_made`."""
+        return view.inputs[i].ref in self._makers
+
+    def shaped(self, view: NodeView, i: int, perm: Perm | None, shape: Sequence[int]) -> Any:
+        """Return data input `i` in the order `perm`, then reshaped."""
+        if self.is_made(view, i):
+            return self._makers[view.inputs[i].ref](perm, shape)
+        value = self.get(view, i, perm)
+        return self.add("shuffle", value, reshape_dims=tuple(shape), zero_is_placeholder=False)
 
     def add(
         self, kind: str, *args: Any, inputs: Mapping[int, Any] | None = None, outputs: int = 1, **settings: Any
@@ -211,7 +231,7 @@ class TensorRtContext:
 
     def inside(self) -> TensorRtContext:
         """Return a context for a function that the current node calls: the same network, with tensors of its own."""
-        return replace(self, _held={}, _weights={}, _caller=self._caller or self._current)
+        return replace(self, _held={}, _makers={}, _weights={}, _caller=self._caller or self._current)
 
     def hold(self, ref: TensorRef, tensor: Any, perm: Perm | None = None) -> None:
         """Say that an `ITensor` holds a tensor in the order `perm`."""
@@ -219,7 +239,10 @@ class TensorRtContext:
 
     def value(self, ref: TensorRef, perm: Perm | None = None) -> Any:
         """Return a tensor in the order `perm`, by a transpose if it is not held that way yet."""
-        held, perm = self._held[ref], _plain(perm)
+        perm = _plain(perm)
+        if ref in self._makers and perm not in self._held.setdefault(ref, {}):
+            self._held[ref][perm] = self._makers[ref](perm, None)
+        held = self._held[ref]
         if perm not in held:
             source, tensor = next(iter(held.items()))
             order = tuple(range(len(perm or source or ())))
@@ -229,15 +252,18 @@ class TensorRtContext:
 
     def alias(self, ref: TensorRef, source: TensorRef) -> None:
         """Say that a tensor is the same as another one (Identity)."""
+        if source in self._makers:
+            self._makers[ref] = self._makers[source]
+            self._held.setdefault(source, {})
         self._held[ref] = self._held[source]
 
-    def any_value(self, ref: TensorRef) -> Any:
-        """Return a tensor in whatever order it is held first."""
-        return next(iter(self._held[ref].values()))
+    def any_value(self, ref: TensorRef) -> Any | None:
+        """Return a tensor in whatever order it is held first; None for a constant that nobody has asked for yet."""
+        return next(iter(self._held.get(ref, {}).values()), None)
 
     def is_held(self, ref: TensorRef) -> bool:
         """Tell whether a tensor has an `ITensor`."""
-        return ref in self._held
+        return ref in self._held or ref in self._makers
 
     def _constant(self, array: NDArray[Any]) -> Any:
         dtype = str(array.dtype)

@@ -9,7 +9,6 @@ import numpy as np
 
 from tfgraft.converters.orders import Perm
 from tfgraft.converters.tensorrt.context import FLOATS, TensorRtContext
-from tfgraft.converters.tensorrt.emit import reshape
 from tfgraft.converters.tensorrt.windows import pad_same, padding, same_upper_is_wrong
 from tfgraft.converters.windows import Format, Window, explicit_pairs
 from tfgraft.graph.view import NodeView
@@ -50,7 +49,7 @@ def depthwise_kernel_of(ctx: TensorRtContext, view: NodeView) -> Operand:
     shape = (inputs * multiplier, 1, height, width)
     if view.inputs[1].is_constant:
         return ctx.array(view, 1, (2, 3, 0, 1)).reshape(shape)
-    return reshape(ctx, ctx.get(view, 1, (2, 3, 0, 1)), shape)
+    return ctx.shaped(view, 1, (2, 3, 0, 1), shape)
 
 
 def weighted(

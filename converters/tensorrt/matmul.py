@@ -68,8 +68,12 @@ def _operand(ctx: TensorRtContext, view: NodeView, i: int, rank: int) -> tuple[A
     swapped = (*range(own - 2), own - 1, own - 2)
     held = ctx.perm_of(view, i) == swapped
     operation = "TRANSPOSE" if _transposed(view, i) != held else "NONE"
-    tensor = ctx.cast(ctx.get(view, i, swapped if held else None), view.outputs[0].dtype)
-    return unsqueeze(ctx, tensor, range(rank - own)), getattr(ctx.trt.MatrixOperation, operation)
+    if ctx.is_made(view, i):
+        tensor = ctx.shaped(view, i, None, (*(1,) * (rank - own), *(view.shape(i) or ())))
+    else:
+        tensor = ctx.cast(ctx.get(view, i, swapped if held else None), view.outputs[0].dtype)
+        tensor = unsqueeze(ctx, tensor, range(rank - own))
+    return tensor, getattr(ctx.trt.MatrixOperation, operation)
 
 
 CONVERTERS = (matmul, widening_matmul)

@@ -69,7 +69,7 @@ def _check_outputs(ctx: TensorRtContext, graph: Graph, view: NodeView) -> None:
         if not ctx.is_held(ref):
             raise ValueError(f"it did not set output {port}")
         tensor, info = ctx.any_value(ref), view.outputs[port]
-        if info.dtype == "variant":  # a tensor list: its elements have another type
+        if tensor is None or info.dtype == "variant":  # made when it is read; a list, its elements have another type
             continue
         if ctx.dtype(tensor) != carrier(info.dtype):
             raise ValueError(f"its output {port} is {ctx.dtype(tensor)}, and TensorFlow's is {info.dtype}")
