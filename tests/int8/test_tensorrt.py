@@ -1,4 +1,4 @@
-"""TensorRT INT8 layers: where Quantize and Dequantize stand, that TensorRT builds them, and that the numbers are right."""
+"""TensorRT INT8 layers: where Quantize and Dequantize stand, that TensorRT builds them, and that the numbers agree."""
 
 from __future__ import annotations
 
