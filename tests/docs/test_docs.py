@@ -31,6 +31,15 @@ def test_the_examples_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.Monk
     assert names["grafted"].report.clusters  # type: ignore[attr-defined]
 
 
+def test_the_examples_of_int8_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {"__name__": "int8"}
+    for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "int8.md").read_text("utf-8"), re.DOTALL):
+        exec(compile(block, "int8.md", "exec"), names)
+    assert names["grafted"].report.precisions == {"INT8": 3}
+    assert (tmp_path / "curve.png").is_file()
+
+
 def test_the_examples_of_writing_a_converter_run(capsys: pytest.CaptureFixture[str]) -> None:
     """They run one after the other; then the cases that they make do, as those of the built-in converters."""
     page = (ROOT / "docs" / "writing_a_converter.md").read_text("utf-8")
