@@ -13,7 +13,6 @@ import tfgraft.runtime
 from tests.compat.models import Array, close, engines, frozen_graph, images, run
 from tfgraft.compat import tensorrt as trt
 
-pytestmark = pytest.mark.filterwarnings("ignore:Engines are built for ONNX Runtime")
 output_node_name = ["output/Softmax"]
 batch_size = 8
 workspace_size = 1 << 30

@@ -55,7 +55,7 @@ class Conversion:
         """
         keywords = {name: value for name, value in given.items() if name in _KEYWORDS}
         options = {name: value for name, value in given.items() if name not in _KEYWORDS}
-        name = engine or default_engine(stacklevel=4)
+        name = engine or default_engine()
         builder_of(keywords.get("registry") or Registry.default(), name).check_options(options)
         return cls(loaded, params, name, options, keywords)
 

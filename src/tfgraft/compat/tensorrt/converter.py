@@ -41,7 +41,7 @@ class TrtGraphConverterV2:
         max_workspace_size_bytes, precision_mode, minimum_segment_size, maximum_cached_engines, use_calibration,
             allow_build_at_runtime: see `TrtConversionParams`.
         conversion_params: all of these as one value, which comes first.
-        engine: the engine builder; default "tensorrt" where its engines run, else "onnxruntime", with a warning.
+        engine: the engine builder; default "tensorrt" where its engines run, else "onnxruntime", as the log says once.
         options: options of the engine builder, such as `intra_op_threads=2`, and further arguments of
             `tfgraft.optimize`, such as `denylist` and `strict`.
 

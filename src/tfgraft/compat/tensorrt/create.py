@@ -115,7 +115,7 @@ def create_inference_graph(
             calibration graph is converted.
         session_config, rewriter_config_template: not used; there is no Session, and TensorFlow's optimizers are chosen
             by `tfgraft.default_pipeline`.
-        engine: the engine builder; default "tensorrt" where its engines run, else "onnxruntime", with a warning.
+        engine: the engine builder; default "tensorrt" where its engines run, else "onnxruntime", as the log says once.
         options: options of the engine builder, such as `intra_op_threads=2`, and further arguments of
             `tfgraft.optimize`, such as `denylist` and `strict`.
 

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-import warnings
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfgraft.compat.tensorrt.params import DEFAULT_TRT_MAX_WORKSPACE_SIZE_BYTES
 from tfgraft.plugins.tensorrt.flavour import NoTensorRt, find_flavour
 from tfgraft.runtime.node import OP_NAME, read_metadata
+from tfgraft.runtime.process import current
 
+_LOG = logging.getLogger("tfgraft")
 _NETWORKS = ("tensorrt", "reference")
 """Engines whose options are TensorRT's."""
 _RTX = ((7, 5), (8, 0), (8, 6), (8, 9))
 _RTX_FROM = (12, 0)
 
 
-def default_engine(stacklevel: int = 3) -> str:
-    """Return "tensorrt" if its engines run in this process, else "onnxruntime", with a warning that says why.
-
-    Args:
-        stacklevel: which caller the warning is about, as for `warnings.warn`; each place is warned about once.
-    """
+def default_engine() -> str:
+    """Return "tensorrt" if its engines run in this process, else "onnxruntime"; the log says why, once."""
     reason = _why_not_tensorrt()
     if not reason:
         return "tensorrt"
-    warnings.warn(
-        f"Engines are built for ONNX Runtime, because TensorRT cannot run here: {reason}. "
-        "Give engine='onnxruntime' to say that this is wanted, or engine='tensorrt' to build for another machine.",
-        stacklevel=stacklevel,
-    )
+    process, _ = current()
+    if process.first_time(__name__, reason):
+        _LOG.warning(
+            "Engines are built for ONNX Runtime, because TensorRT cannot run here: %s. Give engine='onnxruntime' to "
+            "say that this is wanted, or engine='tensorrt' to build for another machine.",
+            reason,
+        )
     return "onnxruntime"
 
 
