@@ -11,6 +11,7 @@ from tfgraft.converters.onnx.fusions.clip import fuse_clip
 from tfgraft.converters.onnx.fusions.hard_swish import fuse_hard_swish
 from tfgraft.converters.onnx.fusions.integer_bias import fuse_integer_bias
 from tfgraft.converters.onnx.fusions.prelu import fuse_prelu
+from tfgraft.converters.onnx.fusions.quantized_average import fuse_quantized_average
 from tfgraft.converters.onnx.fusions.quantized_pad import fuse_quantized_pad
 from tfgraft.converters.onnx.fusions.rewriter import Rewriter
 from tfgraft.converters.orders import UNIT
@@ -21,6 +22,9 @@ from tfgraft.graph.views import PASS_THROUGH, const_info, const_source, const_va
 from tfgraft.plugins.protocol import BuildError, Cluster
 from tfgraft.registry.registry import Registry
 from tfgraft.registry.support import Unsupported
+
+_FUSIONS = (fuse_clip, fuse_prelu, fuse_hard_swish)
+_INTEGER_FUSIONS = (fuse_quantized_pad, fuse_quantized_average, fuse_integer_bias)
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def _fuse(ctx: OnnxContext, graph: Graph) -> None:
         if info.dtype == "float32" and info.shape is not None:
             order = range(len(info.shape)) if perm is None else perm
             shapes[name] = tuple(1 if d == UNIT else info.shape[d] for d in order)
-    for fuse in (fuse_clip, fuse_prelu, fuse_hard_swish, fuse_quantized_pad, fuse_integer_bias):
+    for fuse in (*_FUSIONS, *(_INTEGER_FUSIONS if "int32" in ctx.quantized else ())):
         rewriter = Rewriter(ctx, shapes, lambda ref: const_value(graph.node(ref.node)))
         if fuse(rewriter):
             rewriter.finish()

@@ -42,8 +42,6 @@ class _Product:
 
 def fuse_integer_bias(rewriter: Rewriter) -> int:
     """Make constant biases of quantized products int32, and parts of the products; return how many there were."""
-    if "int32" not in rewriter.ctx.quantized:
-        return 0
     count = 0
     for node in list(rewriter.ctx.nodes):
         product = _product(rewriter, node) if node.op_type in ("Conv", "Gemm", "MatMul") else None
