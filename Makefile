@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test zoo routes conformance docs lint format wheel clean environment
+.PHONY: help demo test zoo routes precision conformance docs lint format wheel clean environment
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make test    all tests"
 	@echo "make zoo     22 trained models: optimize, run, compare, time; writes docs/zoo.md (half an hour, needs npm)"
 	@echo "make routes  TensorRT by both routes over the zoo and Keras nets, without a GPU; writes docs/tensorrt.md"
+	@echo "make precision  FP16, BF16 and INT8: accuracy and speed; writes docs/precision_results.md (two hours, needs npm)"
 	@echo "make conformance  ONNX's node tests as TensorRT networks through the engine reference; writes docs/conformance.md"
 	@echo "make docs    writes docs/ops.md, the op table of the engines"
 	@echo "make lint    ruff and mypy"
@@ -33,6 +34,10 @@ zoo: $(VENV)/.zoo-installed
 routes: $(VENV)/.zoo-installed $(VENV)/.tensorrt-installed
 	$(BIN)/python -m benchmarks.zoo fetch
 	$(BIN)/python -m benchmarks.tensorrt_routes --markdown docs/tensorrt.md
+
+precision: $(VENV)/.zoo-installed
+	$(BIN)/python -m benchmarks.zoo fetch
+	$(BIN)/python -m benchmarks.precision
 
 conformance: $(VENV)/.tensorrt-installed
 	$(BIN)/python -m benchmarks.conformance --markdown docs/conformance.md

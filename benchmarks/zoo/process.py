@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,20 +36,39 @@ def run_stage(stage: str, job: Job, limits: Limits) -> dict[str, Any]:
 
     Whatever the stage wrote to its output is in WORK/NAME.STAGE.log.
     """
-    result_path = job.work / f"{job.name}.{stage}.result"
+    module = ("benchmarks.zoo.worker", stage)
+    return run_process(module, job.to_json(), job.work / f"{job.name}.{stage}", limits, stage in WITHOUT_ONEDNN)
+
+
+def run_process(
+    module: Sequence[str], text: str, files: Path, limits: Limits, without_onednn: bool = False
+) -> dict[str, Any]:
+    """Run a module that reads a text and writes a result as JSON into the file that it is given last.
+
+    Args:
+        module: its name and first arguments.
+        text: what it reads from its standard input.
+        files: where the result and the log go, FILES.result and FILES.log.
+        limits: what it may take.
+        without_onednn: whether its TensorFlow runs with oneDNN off.
+
+    Returns:
+        The result, or {"status": "crashed", "timeout" or "memory", "why": ...}.
+    """
+    result_path = files.with_name(f"{files.name}.result")
     result_path.unlink(missing_ok=True)
-    with (job.work / f"{job.name}.{stage}.log").open("w", encoding="utf-8") as log:
+    with files.with_name(f"{files.name}.log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.zoo.worker", stage, str(result_path)],
+            [sys.executable, "-m", *module, str(result_path)],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
-            env=_environment(stage),
+            env=_environment(without_onednn),
             cwd=ROOT,
             text=True,
         )
         assert process.stdin is not None
-        process.stdin.write(job.to_json())
+        process.stdin.write(text)
         process.stdin.close()
         stopped = _watch(process, limits)
     if stopped is not None:
@@ -59,10 +79,10 @@ def run_stage(stage: str, job: Job, limits: Limits) -> dict[str, Any]:
     return result
 
 
-def _environment(stage: str) -> dict[str, str]:
+def _environment(without_onednn: bool) -> dict[str, str]:
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
     environment.pop("TF_ENABLE_ONEDNN_OPTS", None)
-    if stage in WITHOUT_ONEDNN:
+    if without_onednn:
         environment["TF_ENABLE_ONEDNN_OPTS"] = "0"
     return environment
 

@@ -1,0 +1,1 @@
+"""What lower precision costs in accuracy and brings in speed; `python -m benchmarks.precision --help`."""

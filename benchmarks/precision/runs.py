@@ -1,0 +1,51 @@
+"""Running graphs and timing them in turn."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.core.protobuf import config_pb2
+
+from benchmarks.zoo.built import Array
+
+Run = Callable[[Mapping[str, Array]], list[Array]]
+
+
+def runner(graph_def: Any, loaded: Any, threads: int = 0) -> Run:
+    """Return a function that runs a graph, with engines or without, on a feed: through a Session's prepared call."""
+    import tfgraft.runtime  # noqa: F401 (registers the engine op)
+
+    graph = tf.Graph()
+    with graph.as_default():
+        tf.graph_util.import_graph_def(graph_def, name="")
+    config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1)
+    session = tf.compat.v1.Session(graph=graph, config=config)
+    names = [spec.name for spec in loaded.inputs]
+    options = config_pb2.CallableOptions(feed=names, fetch=list(loaded.output_names))
+    call = session._make_callable_from_options(options)
+
+    def run(feed: Mapping[str, Array]) -> list[Array]:
+        return list(call(*(feed[name] for name in names)))
+
+    run.session = session  # type: ignore[attr-defined]
+    return run
+
+
+def in_turn(runs: Mapping[str, Run], feed: Mapping[str, Array], seconds: float, least: int = 10) -> dict[str, float]:
+    """Time contenders A B C A B C and return the median milliseconds of each."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for run in runs.values():
+        for _ in range(3):
+            run(feed)
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(next(iter(times.values()))) < least:
+        for name, run in runs.items():
+            run(feed)  # the last contender's threads may still spin, and the caches are its own
+            start = time.perf_counter()
+            run(feed)
+            times[name].append(1000 * (time.perf_counter() - start))
+    return {name: statistics.median(values) for name, values in times.items()}
