@@ -22,7 +22,7 @@ from tfgraft.precision.settings import Precision
 from tfgraft.registry.registry import Registry
 
 _LOG = logging.getLogger("tfgraft")
-_KEYWORDS = ("denylist", "registry", "strict", "progress", "observer", "accuracy", "verify")
+_KEYWORDS = ("denylist", "maximum_engines", "registry", "strict", "progress", "observer", "accuracy", "verify")
 """Keywords of `tfgraft.optimize` that TF-TRT has no parameter for."""
 
 
@@ -78,15 +78,14 @@ class Conversion:
         """
         params = self.params
         options = engine_options(self.engine, self.options, workspace_bytes=params.max_workspace_size_bytes, **shapes)
+        none = {"maximum_engines": 0} if params.minimum_segment_size == -1 else {}
         grafted = optimize(
             self.loaded,
             engine=self.engine,
             precision=self.precision,
             calibration=calibration,
             minimum_segment_size=max(params.minimum_segment_size, 1),
-            maximum_engines=0 if params.minimum_segment_size == -1 else None,
-            **self.keywords,
-            **options,
+            **{**self.keywords, **none, **options},
         )
         _LOG.info("%s", grafted.report)
         return grafted
