@@ -150,11 +150,13 @@ class Planner:
     def _out_of_range(self, node: Node, reads: list[TensorRef]) -> str:
         if self.table is None:
             return ""
-        limit = float(self._limits.max) / MARGIN
+        least, most = float(self._limits.tiny), float(self._limits.max) / MARGIN
         writes = [TensorRef(node.name, port) for port in range(len(tensor_infos(self.graph, node)))]
         for name in map(str, (*reads, *writes)):
-            if name in self._observed and not (bound := self.table.bound(name)) <= limit:
-                return f"The calibration saw {bound:.5g} in {name}; up to {limit:.5g} is safe in {self.dtype}."
+            bound = self.table.bound(name) if name in self._observed else 0.0
+            if bound > most or 0 < bound < least:
+                safe = f"{self.dtype} is safe from {least:.3g} to {most:.5g}."
+                return f"The calibration saw {bound:.5g} at most in {name}; {safe}"
         return ""
 
     def _misfit(self, reads: list[TensorRef]) -> str:

@@ -50,7 +50,10 @@ GROUPS: tuple[Group, ...] = (
     ),
     Group(
         Kind.INFER,
-        ("Add", "AddV2", "AddN", "Sub", "Mul", "MulNoNan", "RealDiv", "Div", "DivNoNan", "BiasAdd", "BiasAddV1"),
+        (
+            *("Add", "AddV2", "AddN", "Sub", "Mul", "MulNoNan", "RealDiv", "Div", "DivNoNan", "BiasAdd", "BiasAddV1"),
+            "ScatterNd",
+        ),
         "One rounding each.",
     ),
     Group(
@@ -90,7 +93,7 @@ GROUPS: tuple[Group, ...] = (
             *("SplitV", "Slice", "StridedSlice", "Gather", "GatherV2", "GatherNd", "Tile", "BroadcastTo", "Reverse"),
             *("ReverseV2", "ReverseSequence", "Roll", "Pad", "PadV2", "MirrorPad", "SpaceToBatch", "SpaceToBatchND"),
             *("BatchToSpace", "BatchToSpaceND", "SpaceToDepth", "DepthToSpace", "ResizeNearestNeighbor", "EnsureShape"),
-            *("Select", "SelectV2", "ScatterNd", "TensorScatterUpdate", "DynamicStitch", "MatrixDiagV3"),
+            *("Select", "SelectV2", "TensorScatterUpdate", "DynamicStitch", "MatrixDiagV3"),
             *("MatrixBandPart", "Fill", "OneHot"),
         ),
         "Move values.",

@@ -220,20 +220,26 @@ def test_kept_nodes_stay(half: Callable[..., Half]) -> None:
     assert result.said("fp32-kept") == ["In float32: 1 MatMul. It is kept in float32."]
 
 
-def test_ranges_that_may_overflow_stay(half: Callable[..., Half]) -> None:
+def test_ranges_that_do_not_fit_stay(half: Callable[..., Half]) -> None:
     def model() -> None:
         tf.identity(product(tf.nn.relu(product(product(x(), "a"), "b"), name="c"), "d"), name="out")
 
-    table = CalibrationTable(
-        {f"{t}:0": Statistics.of(np.array(v, "f")) for t, v in {"a": 9e3, "b": 4e4, "c": 1.0}.items()}
-    )
+    def observed(**values: float) -> CalibrationTable:
+        return CalibrationTable({f"{name}:0": Statistics.of(np.array(v, "f")) for name, v in values.items()})
+
+    table = observed(a=9e3, b=4e4, c=1.0)
     result = half(model, table=table)
     # b is too large; so is what c reads. c itself is in range, and d may read it rounded.
     assert result.precisions == {"a": "FP16", "b": "FP32", "c": "FP32", "d": "FP16"}
     assert result.said("fp32-range") == [
-        "In float32: 1 MatMul. The calibration saw 40000 in b:0; up to 32752 is safe in float16."
+        "In float32: 1 MatMul. The calibration saw 40000 at most in b:0; float16 is safe from 6.1e-05 to 32752."
     ]
     assert half(model, table=table, precision="BF16").precisions["b"] == "BF16"
+    small = half(model, table=observed(a=1e-6, b=0.0))
+    assert small.precisions == {"a": "FP32", "b": "FP32", "c": "FP32", "d": "FP16"}
+    assert small.said("fp32-range") == [
+        "In float32: 2 MatMul. The calibration saw 1e-06 at most in a:0; float16 is safe from 6.1e-05 to 32752."
+    ]
 
 
 @pytest.mark.parametrize("op", ["FusedBatchNorm", "FusedBatchNormV3"])

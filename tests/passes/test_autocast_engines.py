@@ -15,7 +15,9 @@ import tensorflow as tf
 import tfgraft.runtime
 from tests.passes.graft import Result, build, graft, run, v1, x
 from tests.passes.half import FORMING, autocast, pipeline
+from tfgraft.load import load
 from tfgraft.passes.autocast import Autocast
+from tfgraft.passes.calibrate import Calibrate, float_tensors
 from tfgraft.registry.registry import Registry
 
 ENGINES = [("onnxruntime", "FP16"), ("reference", "FP16"), ("reference", "BF16")]
@@ -105,6 +107,26 @@ def test_weights_take_half_the_room(registry: Registry, precision: str) -> None:
 
 
 TYPES = {"FP16": "float16", "BF16": "bfloat16"}
+
+
+def test_calibration_finds_what_overflows(registry: Registry) -> None:
+    def model() -> None:
+        value = tf.tanh(x(None, 16) @ weight(16, 16))
+        value = (value * 3e4) @ tf.ones([16, 16])  # out of FP16's range, for some feeds
+        tf.identity(tf.abs(value * 1e-4) @ weight(16, 16), name="out")
+
+    graph_def = build(model)
+    feeds = [{"x": R.standard_normal((3, 16)).astype("f")} for _ in range(4)]
+    loaded = load(graph_def, outputs=["out:0"])
+    with_table = pipeline(Autocast(forming=FORMING)).insert(Calibrate(feeds, loaded, float_tensors), before="autocast")
+    result = graft(graph_def, ["out:0"], registry=registry, engine="reference", pipeline=with_table)
+    precisions = list(result.ctx.results["precision"].values())
+    assert {"FP16", "FP32"} == set(precisions)
+    without = graft_half(graph_def, ["out:0"], registry, "reference", "FP16")
+    fed = {"x:0": np.concatenate([feed["x"] for feed in feeds])}
+    (got,), (want,), (bad,) = (run(g, ["out:0"], fed) for g in (result.graph_def, graph_def, without.graph_def))
+    assert distance(got, want) < TOLERANCE["FP16"]
+    assert not np.isfinite(bad).all()
 
 
 def loop_v1() -> None:
