@@ -23,7 +23,10 @@ def never_negative(graph: Graph) -> set[str]:
 
     def holds(ref: TensorRef) -> bool:
         const = const_source(graph, ref)
-        return ref.node in found if const is None else bool((const_value(const) >= 0).all())
+        if const is None:
+            return ref.node in found
+        value = const_value(const)
+        return value.dtype.kind not in "OSUc" and bool((value >= 0).all())
 
     for name in graph.topological():
         op = graph.node(name).op
