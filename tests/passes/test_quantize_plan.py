@@ -165,3 +165,11 @@ def test_the_axis_of_a_kernel_is_that_of_the_output_channels() -> None:
 
     axes = {k.node: k.axis for k in _plan(function, ONNX_RUNTIME).kernels}
     assert axes == {"d": 2, "t": 0}
+
+
+def test_constants_that_are_no_numbers_have_no_sign() -> None:
+    def joined(x: Any) -> Any:
+        return tf.stack(["text", tf.strings.as_string(tf.reduce_sum(_conv(x, "c")))])
+
+    assert _plan(joined, TENSORRT).layers == ("c",)
+    assert _plan(joined, ONNX_RUNTIME).layers == ("c",)
