@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 from google.protobuf.message import DecodeError
+from tensorflow.python.eager import context
 from tensorflow.python.saved_model import loader_impl
 
 from tfgraft.errors import ModelError, listing
@@ -37,18 +38,19 @@ def load_directory(
     check_ops(meta.graph_def, source)
     key = choose(meta.signature_def, signature, source)
     try:
-        with quiet_python():
+        with quiet_python(), context.eager_mode():
             root = tf.saved_model.load(source, tags=sorted(meta.meta_info_def.tags))
     except (OSError, ValueError, KeyError, RuntimeError, tf.errors.OpError) as error:
         raise ModelError(f"TensorFlow cannot load {source}: {first_line(error)}") from error
-    return load_root(
-        root,
-        source,
-        outputs=outputs,
-        input_shapes=input_shapes,
-        signature=key,
-        is_v1=not meta.HasField("object_graph_def"),
-    )
+    with context.eager_mode():  # whether or not the program is one of TensorFlow 1
+        return load_root(
+            root,
+            source,
+            outputs=outputs,
+            input_shapes=input_shapes,
+            signature=key,
+            is_v1=not meta.HasField("object_graph_def"),
+        )
 
 
 def load_root(
