@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.eager import context
 
 from tfgraft.errors import SaveError, listing
 from tfgraft.function import make_function, tensor_shape
@@ -81,7 +82,8 @@ def save(graph_def: Any, loaded: LoadedModel, path: str | os.PathLike[str], opti
         _check_self_contained(loaded, target)
         _replace(target, lambda temporary: _write_graph(graph_def, temporary))
     else:
-        _replace(target, lambda temporary: _write_saved_model(graph_def, loaded, temporary, _with_namespace(options)))
+        with context.eager_mode():  # whether or not the program is one of TensorFlow 1
+            _replace(target, lambda temporary: _write_saved_model(graph_def, loaded, temporary, _with_namespace(options)))
 
 
 def _with_namespace(options: Any) -> Any:
