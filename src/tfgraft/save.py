@@ -83,7 +83,9 @@ def save(graph_def: Any, loaded: LoadedModel, path: str | os.PathLike[str], opti
         _replace(target, lambda temporary: _write_graph(graph_def, temporary))
     else:
         with context.eager_mode():  # whether or not the program is one of TensorFlow 1
-            _replace(target, lambda temporary: _write_saved_model(graph_def, loaded, temporary, _with_namespace(options)))
+            _replace(
+                target, lambda temporary: _write_saved_model(graph_def, loaded, temporary, _with_namespace(options))
+            )
 
 
 def _with_namespace(options: Any) -> Any:
