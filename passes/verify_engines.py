@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfgraft.distance import distance
-from tfgraft.function import make_function
+from tfgraft.function import call_unoptimized, make_function
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.graphdef import to_graph_def
 from tfgraft.graph.ref import TensorRef
@@ -198,8 +198,7 @@ def _run(
     found = []
     for feed in feeds:
         values = [tf.constant(feed[spec.name], spec.dtype) for spec in loaded.inputs]
-        results = function._call_flat(values, function.captured_inputs)
-        found.append({ref: result.numpy() for ref, result in zip(refs, results, strict=True)})
+        found.append(dict(zip(refs, call_unoptimized(function, values), strict=True)))
     return found
 
 

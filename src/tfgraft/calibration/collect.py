@@ -10,21 +10,18 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Sized
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
-from tensorflow.core.protobuf import config_pb2
-from tensorflow.python.eager import context
 
 from tfgraft.calibration.histogram import Histogram
 from tfgraft.calibration.statistics import Statistics
 from tfgraft.calibration.table import CalibrationTable
 from tfgraft.errors import FeedError, listing
-from tfgraft.function import import_graph
+from tfgraft.function import call_unoptimized, import_graph
 from tfgraft.graph.graphdef import from_graph_def, node_from_def
 from tfgraft.graph.opdefs import OpDefs
 from tfgraft.load.model import NamedTensor, Resource
@@ -150,24 +147,9 @@ class _Work:
         return tf.compat.v1.wrap_function(call, [tf.TensorSpec((), tf.int32), *specs])
 
 
-@contextmanager
-def _as_it_is() -> Iterator[None]:
-    """Let TensorFlow run functions as they are, in this thread: optimizing takes as long as running many feeds."""
-    eager = context.context()
-    before = eager.function_call_options
-    config = config_pb2.ConfigProto()
-    config.graph_options.rewrite_options.disable_meta_optimizer = True
-    eager.function_call_options = context.FunctionCallOptions(executor_type=before.executor_type, config_proto=config)
-    try:
-        yield
-    finally:
-        eager.function_call_options = before
-
-
 def _call(function: Any, values: Sequence[Any], i: int) -> list[Array]:
     try:
-        with _as_it_is():
-            return [part.numpy() for part in function._call_flat(values, function.captured_inputs)]
+        return call_unoptimized(function, values)
     except (tf.errors.OpError, ValueError) as error:
         first = str(error).strip().split("\n", 1)[0]
         raise FeedError(f"TensorFlow cannot run the model on feed {i} of the calibration data: {first}") from error

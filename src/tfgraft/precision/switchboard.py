@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfgraft.function import make_function
+from tfgraft.function import call_unoptimized, make_function
 from tfgraft.graph.attrs import Attrs, DType
 from tfgraft.graph.edit import GraphEdit
 from tfgraft.graph.graph import Graph
@@ -92,8 +92,6 @@ def _runner(function: Any, loaded: LoadedModel) -> Callable[[NDArray[np.bool_], 
 
     def run(flags: NDArray[np.bool_], feed: Mapping[str, Array]) -> list[Array]:
         values = [tf.constant(feed[spec.name], spec.dtype) for spec in loaded.inputs]
-        # A function called by name would match its arguments by way of an exception, which takes longer than a model.
-        results = function._call_flat([*values, tf.constant(flags)], function.captured_inputs)
-        return [result.numpy() for result in results]
+        return call_unoptimized(function, [*values, tf.constant(flags)])
 
     return run
