@@ -18,6 +18,7 @@ from tfgraft.compat import tensorrt as trt
 from tfgraft.compat.tensorrt.engines import check_portable, default_engine
 from tfgraft.compat.tensorrt.profiles import batch_profiles, cached_profiles, options_by
 from tfgraft.errors import ModelError
+from tfgraft.plugins.tensorrt.flavour import find_flavour
 from tfgraft.runtime.node import read_metadata
 from tfgraft.runtime.process import current
 
@@ -118,6 +119,33 @@ def test_the_engine_is_chosen_and_said_once(caplog: pytest.LogCaptureFixture, mo
         assert "Give engine='onnxruntime' to say that this is wanted" in caplog.text
         (node,) = engines(trt.create_inference_graph(frozen_graph(), ["output/Softmax"]))
         assert node.attr["engine"].s == b"onnxruntime"
+
+
+@pytest.mark.parametrize(
+    ("capability", "chosen"), [((8, 9), "tensorrt"), ((12, 0), "tensorrt"), ((9, 0), "onnxruntime")]
+)
+def test_tensorrt_is_chosen_for_gpus_that_it_takes(
+    capability: tuple[int, int], chosen: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The GPU is a stand-in, TensorRT-RTX is what is installed."""
+    monkeypatch.setattr(current()[0], "_warned", {})
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [tf.config.PhysicalDevice("0", kind)])
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda device: {"compute_capability": capability})
+    assert find_flavour()[0] == "tensorrt_rtx"
+    assert default_engine() == chosen
+    assert ("TensorRT-RTX has no kernels for compute capability 9.0" in caplog.text) == (chosen == "onnxruntime")
+
+
+@pytest.mark.parametrize("engine", ["reference", "tensorrt"])
+def test_int8_for_tensorrt(engine: str) -> None:
+    """Its ranges are used by TensorRT's networks: built by TensorRT-RTX, and computed by the reference engine."""
+    more: Any = {**RTX, "engine": engine, "precision_mode": "INT8", "strict": engine == "reference"}
+    graph = create(**more, max_batch_size=8)
+    run(graph, images(8))
+    x = images(3)
+    converted = trt.calib_graph_to_infer_graph(graph)
+    assert len(engines(converted)) == 1
+    close("INT8", run(converted, x), run(frozen_graph(), x))
 
 
 def test_batch_and_workspace_of_tensorrt() -> None:

@@ -169,7 +169,10 @@ def _makes_resources(graph_def: Any, used: set[str]) -> bool:
     nodes += [node for function in graph_def.library.function for node in function.node_def]
     ops = {node.op: op_def_registry.get(node.op) for node in nodes if not node.op.startswith(_OF_ONE_RUN)}
     return any(
-        arg.type == types_pb2.DT_RESOURCE or arg.is_ref for op in ops.values() if op is not None for arg in op.output_arg
+        arg.type == types_pb2.DT_RESOURCE or arg.is_ref
+        for op in ops.values()
+        if op is not None
+        for arg in op.output_arg
     )
 
 

@@ -48,7 +48,9 @@ def load(
     outputs = [outputs] if isinstance(outputs, str) else outputs
     if isinstance(model, LoadedModel):
         if any(given is not None for given in (outputs, input_shapes, signature, tags)):
-            raise ModelError("The model is loaded already.", "Give outputs, shapes, signature and tags when loading it.")
+            raise ModelError(
+                "The model is loaded already.", "Give outputs, shapes, signature and tags when loading it."
+            )
         return model
     if isinstance(model, (str, Path)):
         return _load_path(Path(model), outputs, input_shapes, signature, tags)
