@@ -9,7 +9,7 @@ the model is built (small ones) or when the engine is loaded (weights), never by
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -63,7 +63,7 @@ class WeightUse:
 
 @dataclass(frozen=True, slots=True)
 class _QuantizedWeight:
-    """A constant input that is held as integers, and what stands for them: `(integer - zero) * step`."""
+    """A constant input that is held as integers, what these stand for, and the axis of their steps (None: one step)."""
 
     view: NodeView
     integers: Integers
@@ -89,6 +89,7 @@ class OnnxContext:
     domains: dict[str, int] = field(default_factory=dict)
     _held: dict[TensorRef, dict[Perm | None, str]] = field(default_factory=dict)
     _quantized_weights: dict[TensorRef, _QuantizedWeight] = field(default_factory=dict)
+    _dequantizers: dict[str, tuple[_QuantizedWeight, Perm | None, tuple[int, ...] | None]] = field(default_factory=dict)
     _constants: dict[tuple[str, tuple[int, ...], bytes], str] = field(default_factory=dict)
     _names: set[str] = field(default_factory=set)
     _current: str = ""
@@ -211,17 +212,44 @@ class OnnxContext:
         self.weight_uses.append(WeightUse(name, item.ref, perm, shape, quantization))
         return name
 
+    def widened(self, name: str, least: NDArray[Any]) -> tuple[str, NDArray[Any]] | None:
+        """Return a quantized constant once more with steps of at least `least`, and its steps.
+
+        Args:
+            name: what `weight` returned.
+            least: one number for each of its steps.
+
+        Returns:
+            None if it is no quantized constant.
+        """
+        if name not in self._dequantizers:
+            return None
+        weight, perm, shape = self._dequantizers[name]
+        to, places = weight.integers, self._steps(weight, perm, shape)[1]
+        step = np.atleast_1d(to.step).astype(np.float32)
+        wide = step.copy()
+        np.maximum.at(wide, places, least.astype(np.float32))
+        wider = replace(to, step=wide.reshape(to.step.shape), up=(to.up * (step / wide).reshape(to.up.shape)))
+        return self._dequantized(replace(weight, integers=wider), perm, shape), wide[places]
+
     def _dequantized(self, weight: _QuantizedWeight, perm: Perm | None, shape: tuple[int, ...] | None) -> str:
-        """Emit the DequantizeLinear of a quantized weight, its steps along the dimension that `axis` has become."""
-        to, axis = weight.integers, weight.axis
-        values = self._laid_out(weight.view, 0, perm, shape, to.quantization(axis))
-        steps, zeros = to.step, to.zero.astype(to.dtype)
-        if axis is None:
-            parts = [self.const(part.reshape(())) for part in (steps, zeros)]
-            return str(self.node("DequantizeLinear", [values, *parts]))
-        held, places = steps_after(weight.view.shape(0) or (), axis, perm, shape)
-        parts = [self.const(part[places]) for part in (steps, zeros)]
-        return str(self.node("DequantizeLinear", [values, *parts], axis=held))
+        """Emit the DequantizeLinear of a quantized weight."""
+        to = weight.integers
+        values = self._laid_out(weight.view, 0, perm, shape, to.quantization(weight.axis))
+        axis, places = self._steps(weight, perm, shape)
+        parts = (np.atleast_1d(part)[places] for part in (to.step, to.zero.astype(to.dtype)))
+        scalars = [self.const(part if axis is not None else part.reshape(())) for part in parts]
+        name = str(self.node("DequantizeLinear", [values, *scalars], axis=axis))
+        self._dequantizers[name] = (weight, perm, shape)
+        return name
+
+    def _steps(
+        self, weight: _QuantizedWeight, perm: Perm | None, shape: tuple[int, ...] | None
+    ) -> tuple[int | None, NDArray[Any]]:
+        """Return the dimension that a weight's `axis` has become (None: it has one step), and the steps along it."""
+        if weight.axis is None:
+            return None, np.zeros(1, np.int64)
+        return steps_after(weight.view.shape(0) or (), weight.axis, perm, shape)
 
     def cast(self, name: str, dtype: str) -> str:
         """Emit a Cast to a type given by TensorFlow's name."""

@@ -157,13 +157,39 @@ def test_float_kernels_stay_float(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "bias",
-    [values(8, 8, 8), np.where(np.arange(8) == 3, 1e12, 0.5).astype("float32")],
-    ids=["for-each-pixel", "too-large-for-int32"],
+    [values(8, 8, 8), np.where(np.arange(8) == 3, np.inf, 0.5).astype("float32")],
+    ids=["for-each-pixel", "infinite"],
 )
 def test_what_is_no_int32_bias_is_added(bias: Any, tmp_path: Path) -> None:
     ops, got, want = _run(lambda x: signed(conv(signed(x, 8), 8, bias=False) + bias, 10), tmp_path)
     assert (ops["Add"], ops["Conv"], ops["QLinearConv"]) == (1, 1, 0)
     np.testing.assert_allclose(got, want, atol=10 / 127 * 1.01)
+
+
+def _dead(x: Any, how: str) -> Any:
+    """Compute with kernels of which some channels are next to nothing, as trained nets have them, and biases not so."""
+    x = signed(x, 8)
+    if how == "conv":
+        return tf.nn.conv2d(x, kernel(values(3, 3, 8, 6) * _DEAD, 3), 1, "SAME") + _ALIVE
+    if how == "depthwise":
+        kernels = kernel(values(3, 3, 8, 2) * np.resize(_DEAD, (8, 1)), 2)
+        return tf.nn.depthwise_conv2d(x, kernels, [1, 1, 1, 1], "SAME") + values(16) * 3
+    return tf.matmul(tf.reshape(x, [16, 64]), kernel(values(64, 6) * _DEAD, 1)) + _ALIVE
+
+
+_ALIVE = np.array([0.5, 3, -2, 0.1, 1, 2], "float32")
+_DEAD = np.array([1, 1e-12, 1e-7, 1, 1e-20, 0], "float32")
+
+
+@pytest.mark.parametrize("large", [64, 1 << 30], ids=["weights-given", "weights-inside"])
+@pytest.mark.parametrize("how", ["conv", "depthwise", "product"])
+def test_channels_that_are_next_to_nothing_keep_their_bias(how: str, large: int, tmp_path: Path) -> None:
+    """In the unit of their sums, it would have more digits than an int32 has."""
+    ops, got, want = _run(lambda x: signed(_dead(x, how), 8), tmp_path, large)
+    assert ops["QLinearConv"] + ops["QGemm"] == 1
+    assert ops["Add"] == 0
+    np.testing.assert_allclose(got, want, atol=8 / 127 * 1.01)
+    assert np.mean(np.abs(got - want)) <= 8 / 127 / 20
 
 
 def test_a_biased_product_with_another_reader_keeps_its_float_bias(tmp_path: Path) -> None:

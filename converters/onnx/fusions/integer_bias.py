@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from tfgraft.converters.onnx.fusions.rewriter import Rewriter
 
-_MOST = 2**31 - 1
+_MOST = 2**30
+"""The largest bias: the sum that it is added to is below 2 ** 30 for kernels of up to 30,000 elements."""
 _MOVES = ("Transpose", "Reshape", "Squeeze", "Unsqueeze", "MaxPool", "Pad", "Slice", "Gather")
 """Ops between a DequantizeLinear and a product whose results have the steps of their first input: ONNX Runtime moves
 the DequantizeLinear behind them."""
@@ -27,14 +28,16 @@ class _Product:
 
     Args:
         node: the ONNX node.
-        unit: the step of its integer sums: one, or one for each output channel.
+        step: of its first input.
+        steps: of its kernel: one, or one for each output channel. The unit of its sums is the product of both.
         channels: how many output channels it has.
         axis: the dimension of the channels in its result.
         rank: of its result, which a MatMul that becomes a Gemm needs.
     """
 
     node: Any
-    unit: NDArray[Any]
+    step: np.float32
+    steps: NDArray[Any]
     channels: int
     axis: int
     rank: int
@@ -65,8 +68,8 @@ def _product(rewriter: Rewriter, node: Any) -> _Product | None:
         return None
     if any(a.name == "transA" and a.i for a in node.attribute):
         return None
-    unit = np.float32(step.reshape(())) * steps.reshape(-1)
-    return _Product(node, unit, dims[axis], 1 if node.op_type == "Conv" else len(shape) - 1, len(shape))
+    place = 1 if node.op_type == "Conv" else len(shape) - 1
+    return _Product(node, np.float32(step.reshape(())), steps.reshape(-1), dims[axis], place, len(shape))
 
 
 def _dequantizer(rewriter: Rewriter, value: str) -> Any | None:
@@ -76,35 +79,34 @@ def _dequantizer(rewriter: Rewriter, value: str) -> Any | None:
 
 
 def _own_bias(rewriter: Rewriter, product: _Product) -> int:
-    bias = rewriter.array(product.node.input[2])
-    integers = _integers(rewriter, product, bias) if bias is not None else None
-    if integers is None:
+    ctx, node = rewriter.ctx, product.node
+    bias = rewriter.array(node.input[2])
+    start = len(ctx.nodes)
+    ctx.begin(ctx.origins[node.name])
+    inputs = _integers(rewriter, product, bias) if bias is not None else None
+    if inputs is None:
         return 0
-    start = len(rewriter.ctx.nodes)
-    rewriter.ctx.begin(rewriter.ctx.origins[product.node.name])
-    dequantized = rewriter.ctx.node("DequantizeLinear", integers, axis=0)
-    rewriter.insert(product.node, start)
-    product.node.input[2] = dequantized
+    rewriter.insert(node, start)
+    node.input[1:] = inputs
     return 1
 
 
 def _added_bias(rewriter: Rewriter, product: _Product) -> int:
-    add = rewriter.only_reader(product.node.output[0])
+    ctx, node = rewriter.ctx, product.node
+    add = rewriter.only_reader(node.output[0])
     parts = rewriter.split(add) if add is not None and add.op_type == "Add" else None
     bias = rewriter.array(parts[1]) if parts is not None else None
     if add is None or bias is None or not _is_per_channel(bias, product):
         return 0
-    integers = _integers(rewriter, product, bias)
-    if integers is None:
-        return 0
-    ctx, node = rewriter.ctx, product.node
     start = len(ctx.nodes)
     ctx.begin(ctx.origins[node.name])
-    inputs = [*node.input, ctx.node("DequantizeLinear", integers, axis=0)]
+    inputs = _integers(rewriter, product, bias)
+    if inputs is None:
+        return 0
     if node.op_type == "MatMul":
-        _gemm(rewriter, product, inputs)
+        _gemm(rewriter, product, [node.input[0], *inputs])
     else:
-        ctx.node(node.op_type, inputs)
+        ctx.node(node.op_type, [node.input[0], *inputs])
         ctx.nodes[-1].attribute.extend(node.attribute)
     rewriter.replace([node, add], add, start)
     return 1
@@ -118,13 +120,24 @@ def _is_per_channel(bias: NDArray[Any], product: _Product) -> bool:
 
 
 def _integers(rewriter: Rewriter, product: _Product, bias: NDArray[Any]) -> list[str] | None:
-    """Return int32 values, steps and zero points of a bias, or None if it does not fit."""
-    values = np.rint(np.broadcast_to(bias.reshape(-1), product.channels) / product.unit.astype(np.float64))
-    if not np.all(np.abs(values) <= _MOST):
-        return None
-    unit = np.broadcast_to(product.unit, product.channels)
-    parts = (values.astype(np.int32), unit, np.zeros(product.channels, np.int32))
-    return [rewriter.ctx.const(part) for part in parts]
+    """Return the kernel and the bias, both dequantized, or None if there is no int32 for the bias.
+
+    A channel whose kernel is next to nothing has a unit in which its bias has too many digits. With a larger step the
+    channel's result is the same in all digits that float32 has.
+    """
+    ctx, kernel, steps = rewriter.ctx, product.node.input[1], product.steps
+    bias = np.broadcast_to(bias.reshape(-1), product.channels).astype(np.float64)
+    least = np.abs(bias) / (_MOST * float(product.step))
+    if np.any(steps < least):
+        given = least if steps.size > 1 else least.max(keepdims=True)
+        wide = ctx.widened(kernel, given) if np.all(np.isfinite(least)) else None
+        if wide is None:
+            return None
+        kernel, steps = wide
+    unit = np.broadcast_to(product.step * steps, product.channels)
+    values = np.rint(bias / unit.astype(np.float64)).astype(np.int32)
+    parts = [ctx.const(part) for part in (values, unit, np.zeros(product.channels, np.int32))]
+    return [kernel, ctx.node("DequantizeLinear", parts, axis=0)]
 
 
 def _gemm(rewriter: Rewriter, product: _Product, inputs: list[str]) -> None:
