@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from tfgraft.calibration.table import CalibrationTable
+from tfgraft.graph.collector import collector_paused
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.ref import TensorRef
 from tfgraft.graph.view import Input, NodeView, TensorInfo
@@ -55,6 +56,7 @@ class Autocast:
         if self.precision not in TYPES:
             raise ValueError(f"precision must be one of {', '.join(TYPES)}, not {self.precision!r}")
 
+    @collector_paused()
     def run(self, graph: Graph, ctx: PassContext) -> PassResult:
         """Rewrite."""
         dtype = TYPES[self.precision]

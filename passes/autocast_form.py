@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,34 +58,37 @@ def _flags(args: Any, node: Node, changed: set[str]) -> Iterator[bool]:
 
 
 class Kernels:
-    """TensorFlow's kernels for the CPU, on which the native segment must run; each op is looked up once."""
+    """TensorFlow's kernels for the CPU, on which the native segment must run; each kind of node is looked up once."""
 
     def __init__(self, opdefs: OpDefs) -> None:
         self._opdefs = opdefs
-        self._kernels: dict[str, list[Any]] = {}
+        self._obstacles: dict[tuple[str, tuple[tuple[str, str], ...]], str] = {}
 
     def obstacle(self, node: Node) -> str:
         """Return why TensorFlow has no such node, or an empty string."""
-        op_def = self._opdefs.get(node.op)
+        types = {name: value.name for name, value in node.attrs.items() if isinstance(value, DType)}
+        key = (node.op, tuple(sorted(types.items())))
+        if key not in self._obstacles:
+            self._obstacles[key] = self._look_up(node.op, types)
+        return self._obstacles[key]
+
+    def _look_up(self, op: str, types: Mapping[str, str]) -> str:
+        op_def = self._opdefs.get(op)
         for attr in op_def.attr if op_def is not None else ():
             allowed = attr.allowed_values.list.type
-            if attr.type == "type" and allowed and attr.name in node.attrs:
-                given = node.dtype(attr.name)
-                if dtypes.enum_of(given) not in allowed:
-                    return f"TensorFlow's {node.op} takes no {given}."
-        if node.op not in self._kernels:
-            found = kernels.get_registered_kernels_for_op(node.op).kernel
-            self._kernels[node.op] = [k for k in found if k.device_type in ("CPU", "DEFAULT") and not k.label]
-        if any(_fits(kernel, node) for kernel in self._kernels[node.op]):
-            return ""
-        types = sorted({value.name for value in node.attrs.values() if isinstance(value, DType)})
-        return f"TensorFlow has no kernel of {node.op} for {', '.join(types)} on the CPU, for the native segment."
+            if attr.name in types and allowed and dtypes.enum_of(types[attr.name]) not in allowed:
+                return f"TensorFlow's {op} takes no {types[attr.name]}."
+        for kernel in kernels.get_registered_kernels_for_op(op).kernel:
+            if kernel.device_type in ("CPU", "DEFAULT") and not kernel.label and _fits(kernel, types):
+                return ""
+        given = ", ".join(sorted(set(types.values())))
+        return f"TensorFlow has no kernel of {op} for {given} on the CPU, for the native segment."
 
 
-def _fits(kernel: Any, node: Node) -> bool:
-    """Tell whether a kernel takes a node's types; attributes that are not there have defaults, never half types."""
+def _fits(kernel: Any, types: Mapping[str, str]) -> bool:
+    """Tell whether a kernel takes some types; attributes that are not there have defaults, never half types."""
     return all(
-        dtypes.enum_of(node.dtype(constraint.name)) in constraint.allowed_values.list.type
+        dtypes.enum_of(types[constraint.name]) in constraint.allowed_values.list.type
         for constraint in kernel.constraint
-        if isinstance(node.attrs.get(constraint.name), DType)
+        if constraint.name in types
     )
