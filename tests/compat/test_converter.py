@@ -201,6 +201,14 @@ def test_what_is_called_out_of_turn(model: str) -> None:
         converter.build(inputs((1, 8)))
 
 
+def test_parameters_by_position(model: str) -> None:
+    """As TensorFlow 2.0 to 2.3 take them; the same place has another parameter since."""
+    params = trt.TrtConversionParams(precision_mode="INT8", use_calibration=True)
+    converter = trt.TrtGraphConverterV2(model, ["serve"], "serving_default", params, engine="onnxruntime")
+    converter.convert(inputs((2, 24)))
+    assert converter.grafted.report.precisions["INT8"] >= 2
+
+
 def test_calibration_must_fit_the_precision(model: str) -> None:
     with pytest.raises(ValueError, match="calibration_input_fn is needed for precision_mode='INT8'"):
         trt.TrtGraphConverterV2(model, precision_mode="INT8", engine="onnxruntime").convert()

@@ -137,15 +137,6 @@ def tags_of(tags: str | Sequence[str] | None) -> Sequence[str] | None:
     return [tags] if isinstance(tags, str) else tags
 
 
-def check_observed(table: CalibrationTable, what: str) -> None:
-    """Raise ValueError if nothing was observed, with what to do."""
-    if not table.names:
-        raise ValueError(
-            f"{what} has not seen any data. Run it in a Session on representative inputs, some hundred of them: "
-            "tf.import_graph_def(calibration_graph, name=''), then session.run(outputs, feed_dict) for each batch."
-        )
-
-
 def self_contained(loaded: LoadedModel) -> LoadedModel:
     """Return a model that a GraphDef alone holds.
 

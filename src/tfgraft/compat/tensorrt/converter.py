@@ -54,7 +54,7 @@ class TrtGraphConverterV2:
         input_saved_model_dir: str | None = None,
         input_saved_model_tags: Sequence[str] | None = None,
         input_saved_model_signature_key: str | None = None,
-        use_dynamic_shape: bool | None = None,
+        use_dynamic_shape: bool | TrtConversionParams | None = None,
         dynamic_shape_profile_strategy: str | None = None,
         max_workspace_size_bytes: int = DEFAULT_TRT_MAX_WORKSPACE_SIZE_BYTES,
         precision_mode: str = TrtPrecisionMode.FP32,
@@ -69,6 +69,8 @@ class TrtGraphConverterV2:
     ) -> None:
         if input_saved_model_dir is None:
             raise ValueError("input_saved_model_dir is needed: the directory of the SavedModel to convert.")
+        if isinstance(use_dynamic_shape, TrtConversionParams):  # by position, as TensorFlow 2.0 to 2.3 take it
+            conversion_params, use_dynamic_shape = use_dynamic_shape, None
         self._params = conversion_params or TrtConversionParams(
             max_workspace_size_bytes,
             precision_mode,

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfgraft.compat.tensorrt.conversion import Conversion, check_observed, names_of, self_contained, tags_of
+from tfgraft.compat.tensorrt.conversion import Conversion, names_of, self_contained, tags_of
 from tfgraft.compat.tensorrt.engines import takes_profiles
 from tfgraft.compat.tensorrt.observers import find_observers
 from tfgraft.compat.tensorrt.params import (
@@ -179,10 +179,14 @@ def graft_calibrated(calibration_graph_def: Any, is_dynamic_op: bool = False) ->
     if observers is None:
         raise ValueError(
             "This is no calibration graph: it has no observers. Give what create_inference_graph(..., "
-            "precision_mode='INT8') returned."
+            "precision_mode='INT8') returned, of a model with convolutions or matrix products."
         )
     table = observers.table()
-    check_observed(table, "The calibration graph")
+    if not table.names:
+        raise ValueError(
+            "The calibration graph has not seen any data. Run it in a Session on representative inputs, some hundred of "
+            "them: tf.import_graph_def(calibration_graph, name=''), then session.run(outputs, feed_dict) for each batch."
+        )
     made: GraphConversion = observers.about
     result = made.with_dynamic_op(is_dynamic_op).graft(table)
     observers.forget()
