@@ -182,10 +182,18 @@ class _Planner:
         return slot >= 0 and const_source(self.graph, refs[slot]) is not None
 
     def _is_inside(self, ref: TensorRef) -> bool:
-        """Tell whether only nodes that may be touched read a tensor, and some do."""
+        """Tell whether only nodes that may be touched read a tensor, and some do, also behind those that move values.
+
+        A head that is reshaped on its way out would gain nothing from eight bits but their error.
+        """
         found = readers(self.graph, ref)
-        pinned = any(is_pinned(self.graph, copy) for copy in copies(self.graph, ref))
-        return bool(found) and not pinned and all(self.member(name) for name, _ in found)
+        if not found or any(is_pinned(self.graph, copy) for copy in copies(self.graph, ref)):
+            return False
+        return all(
+            self.member(name)
+            and (self.graph.node(name).op not in self.rules.pass_through or self._is_inside(TensorRef(name)))
+            for name, _ in found
+        )
 
     def pass_through(self, name: str) -> None:
         """Give the result of an op that only selects or moves values the range of what it reads."""

@@ -84,6 +84,17 @@ def test_a_convolution_whose_result_leaves_the_engine_stays_in_floating_point() 
     assert _plan(lambda x: _conv(_conv(x, "a"), "b"), TENSORRT).layers == ("a", "b")
 
 
+def test_a_convolution_whose_result_is_moved_and_leaves_stays_in_floating_point() -> None:
+    def function(x: Any) -> Any:
+        y = _conv(x, "a")
+        return tf.reshape(_conv(y, "b"), (-1, 64, 4)) + tf.reshape(tf.nn.softmax(_conv(y, "c")), (-1, 64, 4), name="r")
+
+    plan = _plan(function, ONNX_RUNTIME, outside=("out", "add"))
+    assert plan.layers == ("a", "c")
+    assert "outside" in plan.refusals["b"]
+    assert _points(plan) == {"x": False, "a_a": True, "c_a": True}
+
+
 def test_a_product_gives_floats_without_a_range() -> None:
     def function(x: Any) -> Any:
         return tf.nn.softmax(tf.matmul(tf.reshape(_conv(x, "a"), (-1, 256)), np.ones((256, 3), np.float32), name="m"))
