@@ -184,8 +184,8 @@ def graft_calibrated(calibration_graph_def: Any, is_dynamic_op: bool = False) ->
     table = observers.table()
     if not table.names:
         raise ValueError(
-            "The calibration graph has not seen any data. Run it in a Session on representative inputs, some hundred of "
-            "them: tf.import_graph_def(calibration_graph, name=''), then session.run(outputs, feed_dict) for each batch."
+            "The calibration graph has not seen any data. Run it in a Session on representative inputs, some hundred "
+            "of them: tf.import_graph_def(calibration_graph, name=''), then session.run(outputs, feed_dict) for each."
         )
     made: GraphConversion = observers.about
     result = made.with_dynamic_op(is_dynamic_op).graft(table)
