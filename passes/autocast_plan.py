@@ -121,13 +121,14 @@ class Planner:
         if kind is not Kind.ALLOW and _Status.HALF not in statuses:
             self._stay(node, "edge", "Nothing that it computes with is in half precision.")
             return _Status.SAFE
-        for code, obstacle in (
+        obstacles: tuple[tuple[str, Callable[[], str]], ...] = (
             ("range", lambda: self._out_of_range(node, reads)),
             ("constant", lambda: self._misfit(reads)),
             ("fetched", lambda: self._fetched(node, form)),
             ("no-kernel", lambda: self._kernels.obstacle(form.node)),
             ("refused", lambda: self._refused(view, form)),
-        ):
+        )
+        for code, obstacle in obstacles:
             if text := obstacle():
                 return self._stay(node, code, text)
         self._forms[node.name] = form

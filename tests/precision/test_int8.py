@@ -130,7 +130,7 @@ def test_a_model_with_ranges_of_its_own_needs_no_data() -> None:
 def test_saved_and_run_without_falling_back(net: Any, table: CalibrationTable, tmp_path: Path) -> None:
     grafted = tfgraft.optimize(net, precision="INT8", calibration=table)
     grafted.save(tmp_path / "saved")
-    loaded = tfgraft.load_saved_model(tmp_path / "saved")
+    loaded = tfgraft.load_saved_model(str(tmp_path / "saved"))
     (x,) = images(1, seed=1)
     (out,) = loaded.signatures["serving_default"](x=tf.constant(x)).values()
     np.testing.assert_array_equal(out, _run(grafted, x))
