@@ -78,6 +78,17 @@ def _gates(x: Any) -> Any:
     return signed(conv(signed(tf.nn.leaky_relu(y, 0.1), 10), 8), 10)
 
 
+def _hard_swish(x: Any) -> Any:
+    x = signed(conv(signed(x, 8), 8), 10)
+    return signed(conv(signed(x * tf.nn.relu6(x + 3.0) * (1 / 6), 10), 8), 10)
+
+
+def _prelu(x: Any) -> Any:
+    x = signed(conv(signed(x, 8), 8), 10)
+    slopes = np.array([0, 0.1, 0.25, 0.5, 0.9, 1, 0.3, 0.01], "float32")
+    return signed(conv(signed(tf.nn.relu(x) + -slopes * tf.nn.relu(-x), 10), 8), 10)
+
+
 def _trained(x: Any) -> Any:
     """A net as quantization-aware training leaves it: asymmetric activations, and symmetric kernels."""
     fake = tf.quantization.fake_quant_with_min_max_vars
@@ -110,6 +121,8 @@ CASES: dict[str, tuple[Build, float, dict[str, int]]] = {
         {"QLinearConv": 3, "NhwcMaxPool": 1, "QLinearConcat": 1, "Conv": 1, "Mul": 1, **BLOCKED},
     ),
     "gates": (_gates, 2 * 10 / 127, {"QLinearConv": 2, "QLinearSigmoid": 1, "QLinearMul": 1, "QLinearLeakyRelu": 1}),
+    "hard-swish": (_hard_swish, 2 * 10 / 127, {"QLinearConv": 3, "QLinearMul": 1}),
+    "prelu": (_prelu, 2 * 10 / 127, {"QLinearConv": 4, "QLinearAdd": 1}),
     "trained": (_trained, 2 * 22 / 255, {"QLinearConv": 2}),
 }
 """Graphs, how far one or two quantization steps may take a result, and the integer kernels."""

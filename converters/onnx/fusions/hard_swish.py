@@ -2,7 +2,8 @@
 
 `x * k * clip(x + s, a, b)` is `x * clip(k * x + k * s, k * a, k * b)` for positive `k`: a depthwise convolution of size
 one with a clip behind it, which ONNX Runtime fuses and keeps in its blocked layout. Written out, the pattern leaves
-that layout and comes back.
+that layout and comes back. Between integer kernels the same is one of integers, and the gate quantized too: its steps
+are 255 of its range, so that the result is off by no more than one of its own.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tfgraft.converters.onnx.fusions.integers import quantization_behind, requantize, scale_channels, step_of
 from tfgraft.converters.onnx.fusions.rewriter import Rewriter
 
 
@@ -102,6 +104,14 @@ def _rewrite(rewriter: Rewriter, match: _Match) -> None:
     start = len(ctx.nodes)
     ctx.begin(ctx.origins[match.last.name])
     channels, k = (rewriter.dims(match.x) or ())[1], match.factor
+    step = step_of(rewriter, match.x) if "int32" in ctx.quantized else None
+    if step is not None and match.low == 0 < match.high and quantization_behind(rewriter, match.last.output[0]):
+        gate = scale_channels(ctx, match.x, step, np.full(channels, k, np.float32), k * match.shift)
+        gate = ctx.node("Clip", [gate, ctx.const(np.float32(0)), ctx.const(np.float32(k * match.high))])
+        gate = requantize(ctx, gate, ctx.const(np.float32(k * match.high / 255)), ctx.const(np.uint8(0)))
+        ctx.node("Mul", [match.x, gate])
+        rewriter.replace(match.old, match.last, start)
+        return
     kernel = ctx.const(np.full((channels, 1, 1, 1), k, np.float32))
     bias = ctx.const(np.full(channels, k * match.shift, np.float32))
     gate = ctx.node("Conv", [match.x, kernel, bias], group=channels, kernel_shape=[1, 1])

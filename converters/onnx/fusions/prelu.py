@@ -2,7 +2,8 @@
 
 ONNX Runtime keeps convolutions in a blocked layout and leaves it for any op that it has no blocked kernel for, PRelu
 among them. As `a * x + (1 - a) * relu(x)`, both products being depthwise convolutions of size one, it stays in that
-layout.
+layout. Between integer kernels it is `relu(x) + min(a * x, 0)`, both quantized with the steps of the sum: only one of
+them is not zero, so that nothing is rounded twice.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tfgraft.converters.onnx.fusions.integers import quantization_behind, requantize, scale_channels, step_of
 from tfgraft.converters.onnx.fusions.rewriter import Rewriter
 
 
@@ -22,7 +24,8 @@ def fuse_prelu(rewriter: Rewriter) -> int:
             found = _match(rewriter, positive, negative)
             if found is not None:
                 x, slope, sign, old = found
-                _rewrite(rewriter, x, slope, sign, [*old, add], add)
+                if not _rewrite_integers(rewriter, x, slope, sign, [*old, add], add):
+                    _rewrite(rewriter, x, slope, sign, [*old, add], add)
                 count += 1
                 break
     return count
@@ -73,3 +76,23 @@ def _rewrite(rewriter: Rewriter, x: str, slope: str, sign: int, old: list[Any], 
     positive = ctx.node("Conv", [ctx.node("Relu", [x]), rest], group=channels, kernel_shape=[1, 1])
     ctx.node("Add", [positive, scaled])
     rewriter.replace(old, last, start)
+
+
+def _rewrite_integers(rewriter: Rewriter, x: str, slope: str, sign: int, old: list[Any], last: Any) -> bool:
+    """Rewrite a pattern between integer kernels; return whether it is one, its slopes not being negative."""
+    ctx = rewriter.ctx
+    step, slopes = step_of(rewriter, x) if "int32" in ctx.quantized else None, rewriter.array(slope)
+    how = quantization_behind(rewriter, last.output[0])
+    if step is None or slopes is None or how is None or np.any(sign * slopes < 0):
+        return False
+    slopes = sign * slopes.reshape(-1)
+    start = len(ctx.nodes)
+    ctx.begin(ctx.origins[last.name])
+    # The integers end at zero: for them, neither the maximum nor the minimum is there to be computed.
+    above = ctx.node("Relu", [scale_channels(ctx, x, step, np.ones_like(slopes))])
+    ends = [ctx.const(np.float32(end)) for end in (np.finfo(np.float32).min, 0)]
+    below = ctx.node("Clip", [scale_channels(ctx, x, step, slopes), *ends])
+    parts = [requantize(ctx, part, how[0], ctx.const(np.uint8(zero))) for part, zero in ((above, 0), (below, 255))]
+    ctx.node("Add", parts)
+    rewriter.replace(old, last, start)
+    return True
