@@ -83,9 +83,9 @@ def _hard_swish(x: Any) -> Any:
     return signed(conv(signed(x * tf.nn.relu6(x + 3.0) * (1 / 6), 10), 8), 10)
 
 
-def _prelu(x: Any) -> Any:
+def _prelu(x: Any, least: float = 0) -> Any:
     x = signed(conv(signed(x, 8), 8), 10)
-    slopes = np.array([0, 0.1, 0.25, 0.5, 0.9, 1, 0.3, 0.01], "float32")
+    slopes = np.array([least, 0.1, 0.25, 0.5, 0.9, 1.5, 0.3, 0.01], "float32")
     return signed(conv(signed(tf.nn.relu(x) + -slopes * tf.nn.relu(-x), 10), 8), 10)
 
 
@@ -123,6 +123,7 @@ CASES: dict[str, tuple[Build, float, dict[str, int]]] = {
     "gates": (_gates, 2 * 10 / 127, {"QLinearConv": 2, "QLinearSigmoid": 1, "QLinearMul": 1, "QLinearLeakyRelu": 1}),
     "hard-swish": (_hard_swish, 2 * 10 / 127, {"QLinearConv": 3, "QLinearMul": 1}),
     "prelu": (_prelu, 2 * 10 / 127, {"QLinearConv": 4, "QLinearAdd": 1}),
+    "prelu-negative": (lambda x: _prelu(x, -0.4), 2 * 10 / 127, {"QLinearConv": 5, "QLinearAdd": 1}),
     "trained": (_trained, 2 * 22 / 255, {"QLinearConv": 2}),
 }
 """Graphs, how far one or two quantization steps may take a result, and the integer kernels."""

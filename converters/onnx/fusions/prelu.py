@@ -79,20 +79,25 @@ def _rewrite(rewriter: Rewriter, x: str, slope: str, sign: int, old: list[Any], 
 
 
 def _rewrite_integers(rewriter: Rewriter, x: str, slope: str, sign: int, old: list[Any], last: Any) -> bool:
-    """Rewrite a pattern between integer kernels; return whether it is one, its slopes not being negative."""
+    """Rewrite a pattern between integer kernels; return whether it is one."""
     ctx = rewriter.ctx
     step, slopes = step_of(rewriter, x) if "int32" in ctx.quantized else None, rewriter.array(slope)
     how = quantization_behind(rewriter, last.output[0])
-    if step is None or slopes is None or how is None or np.any(sign * slopes < 0):
+    if step is None or slopes is None or how is None:
         return False
     slopes = sign * slopes.reshape(-1)
+    ones = np.ones_like(slopes)
     start = len(ctx.nodes)
     ctx.begin(ctx.origins[last.name])
     # The integers end at zero: for them, neither the maximum nor the minimum is there to be computed.
-    above = ctx.node("Relu", [scale_channels(ctx, x, step, np.ones_like(slopes))])
+    zero, top = (ctx.const(np.uint8(end)) for end in (0, 255))
     ends = [ctx.const(np.float32(end)) for end in (np.finfo(np.float32).min, 0)]
-    below = ctx.node("Clip", [scale_channels(ctx, x, step, slopes), *ends])
-    parts = [requantize(ctx, part, how[0], ctx.const(np.uint8(zero))) for part, zero in ((above, 0), (below, 255))]
-    ctx.node("Add", parts)
+    above = requantize(ctx, ctx.node("Relu", [scale_channels(ctx, x, step, ones)]), how[0], zero)
+    if np.all(slopes >= 0):
+        below = requantize(ctx, ctx.node("Clip", [scale_channels(ctx, x, step, slopes), *ends]), how[0], top)
+    else:
+        below = requantize(ctx, ctx.node("Clip", [scale_channels(ctx, x, step, ones), *ends]), ctx.const(step), top)
+        below = requantize(ctx, scale_channels(ctx, below, step, slopes), *how)
+    ctx.node("Add", [above, below])
     rewriter.replace(old, last, start)
     return True
