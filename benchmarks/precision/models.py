@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.zoo.built import Tensor, load_arrays
 
 ZOO = Path(".zoo")
-KERAS = ("ResNet50", "MobileNetV2", "encoder")
+KERAS = ("ResNet50", "MobileNetV2", "encoder", "encoder_any_batch")
 
 
 def zoo_model(name: str) -> tuple[str, list[Tensor], list[str]]:
@@ -34,7 +34,7 @@ def keras_model(name: str, batch: int) -> tuple[Any, tuple[int, ...]]:
     import keras
 
     keras.utils.set_random_seed(0)
-    if name == "encoder":
+    if name.startswith("encoder"):
         return _encoder(keras, layers=6, width=512, heads=8, inside=2048, positions=128), (batch, 128, 512)
     return getattr(keras.applications, name)(weights=None), (batch, 224, 224, 3)
 

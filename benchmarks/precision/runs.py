@@ -13,6 +13,8 @@ from tensorflow.core.protobuf import config_pb2
 from benchmarks.zoo.built import Array
 
 Run = Callable[[Mapping[str, Array]], list[Array]]
+_LEAST = 10
+"""Rounds, however long they take."""
 
 
 def runner(graph_def: Any, loaded: Any, threads: int = 0) -> Run:
@@ -35,17 +37,22 @@ def runner(graph_def: Any, loaded: Any, threads: int = 0) -> Run:
     return run
 
 
-def in_turn(runs: Mapping[str, Run], feed: Mapping[str, Array], seconds: float, least: int = 10) -> dict[str, float]:
-    """Time contenders A B C A B C and return the median milliseconds of each."""
+def in_turn(runs: Mapping[str, Run], feed: Mapping[str, Array], seconds: float) -> dict[str, list[float]]:
+    """Time contenders A B C A B C and return the milliseconds of each, one for each round."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     for run in runs.values():
         for _ in range(3):
             run(feed)
     end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(next(iter(times.values()))) < least:
+    while time.perf_counter() < end or len(next(iter(times.values()))) < _LEAST:
         for name, run in runs.items():
             run(feed)  # the last contender's threads may still spin, and the caches are its own
             start = time.perf_counter()
             run(feed)
             times[name].append(1000 * (time.perf_counter() - start))
-    return {name: statistics.median(values) for name, values in times.items()}
+    return times
+
+
+def ratio(times: Mapping[str, list[float]], slow: str, fast: str) -> float:
+    """Return how many times as fast one contender is as another: the median over rounds."""
+    return statistics.median(a / b for a, b in zip(times[slow], times[fast], strict=True))

@@ -1,31 +1,38 @@
-"""INT8 and FP32 through ONNX Runtime inside TensorFlow, against TensorFlow: milliseconds, in turn, two threads."""
+"""INT8 and FP32 through ONNX Runtime inside TensorFlow, against TensorFlow: in turn, two threads each."""
 
 from __future__ import annotations
 
+import statistics
 from typing import Any
 
 MODELS = (
-    *("ResNet50", "MobileNetV2", "encoder", "fer_minixception", "nsfw_mobilenet_v2", "nsfw_inception_v3", "faceres"),
+    *("ResNet50", "MobileNetV2", "encoder", "encoder_any_batch"),
+    *("fer_minixception", "nsfw_mobilenet_v2", "nsfw_inception_v3", "faceres"),
     *("blazeface_back", "centernet_coco", "efficientpose", "faceboxes", "facemesh", "facemesh_attention"),
     *("handtrack_ssd", "movenet_lightning", "mtcnn_pnet", "posenet_mnv1", "selfie_seg", "upscaler_rdn2x"),
 )
-BATCHED = ("ResNet50", "MobileNetV2", "encoder", "nsfw_mobilenet_v2", "nsfw_inception_v3")
-"""Those that are timed with a batch of 8 too."""
+"""Keras nets, classifiers, other vision models."""
+BATCHED = (*MODELS[:7], "faceres")
+"""Those that are timed with a batch of 8 too: the others have one picture at a time, or are not used otherwise."""
+BARS = {"ResNet50": 3.0, "MobileNetV2": 4.0}
+"""How many times as fast as TensorFlow INT8 has to be, with one picture."""
+CONTENDERS = ("TensorFlow", "FP32", "INT8")
 _THREADS = 2
+_SECONDS = 15.0
 
 
-def measure(name: str, batch: int = 1, seconds: float = 15) -> dict[str, Any]:
-    """Return median milliseconds of TensorFlow, FP32 and INT8 on one batch."""
+def measure(name: str, batch: int) -> dict[str, Any]:
+    """Return median milliseconds of each contender on one batch, and how many times as fast INT8 is, round by round."""
     import numpy as np
 
     import tfgraft
     from benchmarks.precision.models import KERAS, keras_model, values, zoo_feed, zoo_model
-    from benchmarks.precision.runs import in_turn, runner
+    from benchmarks.precision.runs import in_turn, ratio, runner
     from tfgraft.load import load
 
     if name in KERAS:
         model, shape = keras_model(name, batch)
-        loaded = load(model, input_shapes=[shape])
+        loaded = load(model, input_shapes=None if name.endswith("_any_batch") else [shape])
         feed = {loaded.inputs[0].name: values(shape)}
         data: list[Any] = [values(shape, seed=i + 1) for i in range(4)]
     else:
@@ -34,11 +41,19 @@ def measure(name: str, batch: int = 1, seconds: float = 15) -> dict[str, Any]:
         data = [feed]
         if batch > 1:
             feed = {key: np.repeat(value, batch, 0) for key, value in feed.items()}
-    runs = {"tensorflow": runner(loaded.graph_def, loaded, _THREADS)}
+    runs = {"TensorFlow": runner(loaded.graph_def, loaded, _THREADS)}
     for precision in ("FP32", "INT8"):
         calibration = data if precision == "INT8" else None
         grafted = tfgraft.optimize(
             loaded, precision=precision, calibration=calibration, intra_op_threads=_THREADS, strict=True
         )
         runs[precision] = runner(grafted.graph_def, loaded, _THREADS)
-    return {**in_turn(runs, feed, seconds), "batch": batch, "layers": grafted.report.precisions.get("INT8", 0)}
+    times = in_turn(runs, feed, _SECONDS)
+    return {
+        "batch": batch,
+        "layers": grafted.report.precisions.get("INT8", 0),
+        "rounds": len(times["INT8"]),
+        **{contender: statistics.median(times[contender]) for contender in CONTENDERS},
+        "faster than TensorFlow": ratio(times, "TensorFlow", "INT8"),
+        "faster than FP32": ratio(times, "FP32", "INT8"),
+    }

@@ -17,22 +17,24 @@ from benchmarks.zoo.process import Limits, run_process
 WORK = Path(".zoo/precision")
 
 
-def isolated(module: str, label: str, seconds: float = 600, gigabytes: float = 10, **arguments: Any) -> dict[str, Any]:
+def isolated(module: str, label: str, limits: Limits, **arguments: Any) -> dict[str, Any]:
     """Return what `module.measure(**arguments)` returns in a process of its own, or {"status": ..., "why": ...}."""
     WORK.mkdir(parents=True, exist_ok=True)
     files = WORK.absolute() / f"{module.rpartition('.')[2]}.{label}"
     worker = ("benchmarks.precision.worker", module)
-    return run_process(worker, json.dumps(arguments), files, Limits(seconds, gigabytes))
+    return run_process(worker, json.dumps(arguments), files, limits)
 
 
-def keep(table: str, rows: dict[str, Any]) -> None:
-    """Write the rows of one table, for the page."""
+def keep(table: str, key: str, row: dict[str, Any]) -> None:
+    """Write one row of a table, for the page; a file that is there is whole at any time."""
     WORK.mkdir(parents=True, exist_ok=True)
-    (WORK / f"{table}.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    partial = WORK / f"{table}.partial"
+    partial.write_text(json.dumps({**kept(table), key: row}, indent=1), encoding="utf-8")
+    partial.replace(WORK / f"{table}.json")
 
 
 def kept(table: str) -> dict[str, Any]:
-    """Return the rows of a table that was measured before; empty if it was not."""
+    """Return the rows of a table that were measured; empty if none was."""
     path = WORK / f"{table}.json"
     rows: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return rows
