@@ -12,6 +12,7 @@ from tfgraft.passes.grappler import Grappler
 from tfgraft.passes.infer_shapes import InferShapes
 from tfgraft.passes.inline_calls import InlineCalls
 from tfgraft.passes.instruments import Timing, Verify
+from tfgraft.passes.join_quantizers import JoinQuantizers
 from tfgraft.passes.outline_loops import OutlineLoops
 from tfgraft.passes.pipeline import Pipeline
 from tfgraft.passes.prune import Prune
@@ -38,7 +39,7 @@ def default_pipeline(
         build: whether to build engines and put them in; without, the pipeline plans.
     """
     forming = FormClusters(minimum_segment_size, maximum_segment_size, maximum_engines, cut_light)
-    passes: list[Pass] = [Prune()]
+    passes: list[Pass] = [Prune(), JoinQuantizers()]
     if grappler:
         passes.append(Grappler(tuple(grappler)))
     passes += [
