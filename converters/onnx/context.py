@@ -138,7 +138,7 @@ class OnnxContext:
             version: opset version of `domain`, if that is not ONNX's own.
             attrs: attributes; those that are None are left out.
         """
-        name = self._unique(f"{self._current}/{op}")
+        name = self.unique(f"{self._current}/{op}")
         results = [name + ":0"] if outputs == 1 else [f"{name}:{i}" for i in range(outputs)]
         proto = helper.make_node(op, list(inputs), results, name=name, domain=domain or None)
         proto.attribute.extend(helper.make_attribute(k, v) for k, v in attrs.items() if v is not None)
@@ -159,7 +159,7 @@ class OnnxContext:
         array = array.reshape(np.shape(value))  # ascontiguousarray makes a scalar one-dimensional
         key = (str(array.dtype), array.shape, array.tobytes() if array.dtype != object else repr(array).encode())
         if key not in self._constants:
-            name = self._unique("const")
+            name = self.unique("const")
             self.initializers.append(numpy_helper.from_array(array, name))
             self._constants[key] = name
         return self._constants[key]
@@ -203,7 +203,7 @@ class OnnxContext:
         for use in self.weight_uses:
             if (use.ref, use.perm, use.shape, use.quantization) == (item.ref, perm, shape, quantization):
                 return use.name
-        name = self._unique(f"{item.ref.node}/weight")
+        name = self.unique(f"{item.ref.node}/weight")
         dtype = info.dtype if quantization is None else quantization.dtype
         proto = TensorProto(name=name, data_type=ONNX_TYPES[dtype], dims=dims)
         proto.data_location = TensorProto.EXTERNAL
@@ -328,7 +328,8 @@ class OnnxContext:
         self.initializers = [tensor for tensor in self.initializers if tensor.name in read]
         self.weight_uses = [use for use in self.weight_uses if use.name in read]
 
-    def _unique(self, wanted: str) -> str:
+    def unique(self, wanted: str) -> str:
+        """Return a name like `wanted` that nothing in the model has yet, and take it."""
         name, i = wanted, 1
         while name in self._names:
             i += 1

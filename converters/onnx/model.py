@@ -10,6 +10,7 @@ from tfgraft.converters.onnx.context import OnnxContext, WeightUse
 from tfgraft.converters.onnx.fusions.clip import fuse_clip
 from tfgraft.converters.onnx.fusions.hard_swish import fuse_hard_swish
 from tfgraft.converters.onnx.fusions.integer_bias import fuse_integer_bias
+from tfgraft.converters.onnx.fusions.own_integers import own_integers
 from tfgraft.converters.onnx.fusions.prelu import fuse_prelu
 from tfgraft.converters.onnx.fusions.quantized_average import fuse_quantized_average
 from tfgraft.converters.onnx.fusions.quantized_pad import fuse_quantized_pad
@@ -99,6 +100,7 @@ def _fuse(ctx: OnnxContext, graph: Graph) -> None:
         rewriter = Rewriter(ctx, shapes, lambda ref: const_value(graph.node(ref.node)))
         if fuse(rewriter):
             rewriter.finish()
+    own_integers(ctx)
 
 
 def _convert(ctx: OnnxContext, graph: Graph, registry: Registry, sets: tuple[str, ...], name: str) -> None:

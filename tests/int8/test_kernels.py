@@ -216,7 +216,7 @@ def test_a_biased_product_with_another_reader_keeps_its_float_bias(tmp_path: Pat
     np.testing.assert_allclose(got, want, atol=10 / 127 * 1.01, rtol=1e-5)
 
 
-def test_a_kernel_that_two_convolutions_share_is_given_once() -> None:
+def test_a_kernel_that_two_convolutions_share_is_given_to_each() -> None:
     weights = values(3, 3, 8, 8)
 
     def build(x: Any) -> Any:
@@ -226,9 +226,12 @@ def test_a_kernel_that_two_convolutions_share_is_given_once() -> None:
 
     graph, (want,) = graph_of(OpCase("shared", "Conv2D", build, [X]))
     made = to_onnx(graph, op_converters())
-    (use,) = made.weights
-    assert use.quantization is not None
-    assert use.quantization.dtype == "int8"
+    one, other = made.weights
+    assert one.ref == other.ref
+    assert one.name != other.name
+    assert one.quantization is not None
+    assert one.quantization == other.quantization
+    assert one.quantization.dtype == "int8"
     floats = [t for t in made.model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT]
     assert max(np.prod(t.dims) for t in floats) <= 8, "steps alone are floats"
     assert [n.op_type for n in made.model.graph.node].count("QuantizeLinear") == 3, (
