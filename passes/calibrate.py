@@ -77,7 +77,7 @@ class Calibrate:
         wanted = [str(ref) for ref in self.targets(graph, ctx.registry)]
         table: CalibrationTable = collect(
             to_graph_def(graph),
-            self.loaded.inputs,
+            (*self.loaded.inputs, *self.loaded.optional_inputs),
             self.loaded.resources,
             wanted,
             feeds_of(self.data, self.loaded),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,20 @@ def read_feeds(path: str | Path) -> dict[str, Array]:
     Raises:
         FeedError: there is no such file, or it is no `.npz` file of plain arrays.
     """
+    with open_npz(path) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+@contextmanager
+def open_npz(path: str | Path) -> Iterator[Any]:
+    """Open an `.npz` file; it is read as its arrays are.
+
+    Raises:
+        FeedError: (until it is closed) there is no such file, or it is no `.npz` file of plain arrays.
+    """
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+            yield arrays
     except FileNotFoundError as error:
         raise FeedError(f"There is no file {str(path)!r}.") from error
     except Exception as error:  # zipfile, numpy and the file system fail in many ways

@@ -13,6 +13,7 @@ from tensorflow.python.eager import context
 from tfgraft.load.check import RUNTIME_OP
 from tfgraft.load.model import NamedTensor, Resource, Signature
 from tfgraft.load.rename import with_own_functions
+from tfgraft.needed import fed_names, needed_part
 
 
 def tensor_shape(spec: NamedTensor) -> Any:
@@ -70,7 +71,7 @@ def import_graph(
     outputs: Sequence[NamedTensor],
     resources: Sequence[Resource] = (),
 ) -> list[Any]:
-    """Import a GraphDef into the default graph, a function's, and return the outputs.
+    """Import what the outputs need of a GraphDef into the default graph, a function's, and return the outputs.
 
     Args:
         tensors: what the inputs are, in order.
@@ -81,13 +82,15 @@ def import_graph(
     for resource in resources:
         if resource.name.rpartition(":")[0] in present:
             feeds[resource.name] = tf.compat.v1.get_default_graph().capture(resource.handle)
-    results = tf.graph_util.import_graph_def(
-        graph_def, input_map=feeds, return_elements=[o.name for o in outputs], name=""
-    )
+    made = [o.name for o in outputs if o.name not in feeds]
+    part = needed_part(graph_def, feeds, made)
+    kept = feeds if part is graph_def else {name: feeds[name] for name in fed_names(part, feeds)}
+    found = dict(zip(made, tf.graph_util.import_graph_def(part, kept, made, name=""), strict=True))
+    results = [feeds[o.name] if o.name in feeds else found[o.name] for o in outputs]
     for spec, tensor in zip(outputs, results, strict=True):
         if tensor.shape.is_compatible_with(tensor_shape(spec)):
             tensor.set_shape(tensor_shape(spec))
-    return list(results)
+    return results
 
 
 def call_unoptimized(function: Any, values: Sequence[Any]) -> list[NDArray[Any]]:

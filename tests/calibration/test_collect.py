@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import operator
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
@@ -15,11 +16,12 @@ import tensorflow as tf
 from tests.graph.models import function
 from tests.passes.graft import build, v1
 from tfgraft.calibration.collect import collect
-from tfgraft.calibration.feeds import BATCH, feeds_of
-from tfgraft.calibration.table import CalibrationTable
+from tfgraft.calibration.feeds import feeds_of
+from tfgraft.calibration.npz import BATCH
+from tfgraft.calibration.table import CalibrationError, CalibrationTable
 from tfgraft.errors import FeedError
 from tfgraft.load import load
-from tfgraft.load.model import LoadedModel
+from tfgraft.load.model import LoadedModel, NamedTensor
 
 _R = np.random.default_rng(0)
 
@@ -92,8 +94,49 @@ def test_tensors_that_are_no_floats_are_refused() -> None:
     def body() -> None:
         tf.identity(tf.shape(v1.placeholder(tf.float32, (None, 4), "x")), name="out")
 
-    with pytest.raises(ValueError, match="'out:0' is int32"):
+    with pytest.raises(CalibrationError, match="'out:0' is int32"):
         _collect(load(build(body), outputs=["out"]), ["out:0"], FEEDS)
+
+
+@pytest.mark.parametrize(("name", "message"), [("outt:0", "'outt:0'.*'out'"), ("out:3", "its node has 1 outputs")])
+def test_tensors_that_are_not_there(name: str, message: str) -> None:
+    with pytest.raises(CalibrationError, match=message):
+        _collect(_model(), [name], FEEDS)
+
+
+def test_tensors_behind_placeholders_that_are_not_fed_are_skipped() -> None:
+    def body() -> None:
+        x = v1.placeholder(tf.float32, (None, 4), "x")
+        tf.add(tf.tanh(v1.placeholder(tf.float32, (), "other"), name="t"), tf.identity(x, name="out"), name="late")
+
+    loaded = load(build(body), outputs=["out"])
+    table = collect(build(body), loaded.inputs, (), ["x:0", "t:0", "late:0"], FEEDS[:1])
+    assert table.names == {"x:0"}
+    assert {name: "'other', which is no input" in why for name, why in table.skipped.items()} == {
+        "t:0": True,
+        "late:0": True,
+    }
+
+
+def test_nothing_runs_behind_what_is_fed() -> None:
+    """Its ops may need files or iterators that are not there; a function runs all that have a state."""
+
+    def body() -> None:
+        x = tf.reshape(tf.io.read_file("/no/such/file"), [])
+        x = tf.identity(tf.io.decode_raw(x, tf.float32), name="x")
+        tf.tanh(x, name="out")
+
+    spec = NamedTensor("x:0", "float32", (None,))
+    table = collect(build(body), [spec], (), ["out:0"], [{"x:0": np.ones(3, np.float32)}])
+    assert table.bound("out:0") == pytest.approx(np.tanh(1))
+
+
+def test_half_precision_is_observed_in_float32() -> None:
+    def body() -> None:
+        tf.cast(v1.placeholder(tf.float32, (None, 4), "x"), tf.float16, name="out")
+
+    table = _collect(load(build(body), outputs=["out"]), ["out:0"], [{"x:0": np.full((1, 4), 1e6, np.float32)}])
+    assert (table.bound("out:0"), table.invalid("out:0")) == (0, 4)
 
 
 def test_empty_tensors() -> None:
@@ -157,15 +200,18 @@ def test_forms(data: Any) -> None:
 
 def test_several_inputs() -> None:
     loaded = _two()
-    assert loaded.input_names == tuple(feed := next(feeds_of([(_ROWS, 2.0)], loaded)))
-    assert next(feeds_of([{"b": 2.0, "a": _ROWS}], loaded)).keys() == feed.keys()
-    assert next(feeds_of([((_ROWS, 2.0), "label")], loaded)).keys() == feed.keys()
+    assert loaded.input_names == tuple(feed := next(iter(feeds_of([(_ROWS, 2.0)], loaded))))
+    assert next(iter(feeds_of([{"b": 2.0, "a": _ROWS}], loaded))).keys() == feed.keys()
+    assert next(iter(feeds_of([((_ROWS, 2.0), "label")], loaded))).keys() == feed.keys()
 
 
 @pytest.mark.parametrize(
     ("data", "message"),
     [
         ([], "nothing was given"),
+        (tf.constant(_ROWS), "is a EagerTensor"),
+        (tf.data.Dataset.from_tensors(_ROWS).repeat(), r"never ends.*take\(200\)"),
+        (tf.data.Dataset.from_tensor_slices(_ROWS), r"dataset.batch\(8\)"),
         (lambda: [], "nothing was given"),
         ({"x": _ROWS}, r"\[feed\]"),
         (_ROWS, "is a ndarray"),
@@ -212,6 +258,31 @@ def test_data_is_streamed() -> None:
             taken.append(i)
             yield _ROWS
 
-    stream = feeds_of(data, _model())
+    stream = iter(feeds_of(data, _model()))
     next(stream)
     assert taken == [0]
+
+
+def test_an_npz_file_is_read_as_it_is_fed(tmp_path: Path) -> None:
+    """Row after row, as C or Fortran order has them, compressed or not; a scalar goes into each feed."""
+    for save, order in ((np.savez, "C"), (np.savez_compressed, "C"), (np.savez, "F")):
+        save(tmp_path / "x.npz", a=np.asarray(_ROWS, order=order), b=np.float32(2))
+        feeds = feeds_of(str(tmp_path / "x.npz"), _two())
+        assert operator.length_hint(feeds) == 3
+        for _ in range(2):
+            np.testing.assert_array_equal(np.concatenate([f["a:0"] for f in feeds]), _ROWS)
+            assert [f["b:0"] for f in feeds] == [2, 2, 2]
+
+
+def test_an_npz_file_with_less_than_a_batch(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", x=_ROWS[:5])
+    with pytest.raises(FeedError, match="has 5 samples, and the model takes 6"):
+        list(feeds_of(tmp_path / "x.npz", _fixed(6)))
+
+
+def test_an_npz_file_that_is_cut_short(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", x=_ROWS)
+    data = (tmp_path / "x.npz").read_bytes()
+    (tmp_path / "x.npz").write_bytes(data[: len(data) // 2])
+    with pytest.raises(FeedError, match=r"x\.npz"):
+        list(feeds_of(tmp_path / "x.npz", _fixed(None)))

@@ -74,7 +74,15 @@ def test_entropy_cuts_a_long_tail() -> None:
 @pytest.mark.parametrize("kind", [Max, Percentile, Mse, Entropy])
 @pytest.mark.parametrize(
     ("values", "least", "most"),
-    [([], 0, 0), ([0, 0], 0, 0), ([0.25], 0.25, 0.25), ([-3, 3, -3], 3, 3), ([1e-40], 0, 1e-39), ([1, 2, 3], 2.5, 3)],
+    [
+        ([], 0, 0),
+        ([0, 0], 0, 0),
+        ([0.25], 0.25, 0.25),
+        ([-3, 3, -3], 3, 3),
+        ([1e-40], 0, 1e-39),
+        ([1, 2, 3], 2.5, 3),
+        ([3e38], 2.9e38, 3.1e38),
+    ],
 )
 def test_odd_tensors(kind: type, values: list[float], least: float, most: float) -> None:
     threshold = kind().threshold(Statistics.of(np.array(values, np.float32)))

@@ -42,6 +42,16 @@ def test_merging_shards_does_not_depend_on_their_order() -> None:
     assert a.merge(b, c).samples == 6
 
 
+def test_an_empty_table_adds_nothing() -> None:
+    assert _same(CalibrationTable().merge(_table()), _table())
+    assert _same(_table().merge(CalibrationTable()), _table())
+
+
+def test_tables_of_different_models_are_not_merged() -> None:
+    with pytest.raises(CalibrationError, match="do not belong together: only one has 'b:0'"):
+        _table().merge(CalibrationTable({k: v for k, v in _table().tensors.items() if k != "b:0"}, 2, _table().skipped))
+
+
 def test_ranges() -> None:
     table = _table()
     low, high = table.range("b:0", "max")

@@ -6,37 +6,23 @@ it is small, whatever the size of the tensors.
 
 from __future__ import annotations
 
-import itertools
+import operator
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import tensorflow as tf
-from numpy.typing import NDArray
-
-from tfgraft.calibration.histogram import Histogram
+from tfgraft.calibration.observable import observable
 from tfgraft.calibration.statistics import Statistics
 from tfgraft.calibration.table import CalibrationTable
+from tfgraft.calibration.watch import Feed, Work
 from tfgraft.errors import FeedError, listing
-from tfgraft.function import call_unoptimized, import_graph
-from tfgraft.graph.graphdef import from_graph_def, node_from_def
-from tfgraft.graph.opdefs import OpDefs
 from tfgraft.load.model import NamedTensor, Resource
-from tfgraft.load.rename import with_own_functions
-from tfgraft.passes.contexts import contexts
-from tfgraft.passes.tag_support import FRAME_OPS
 
-Array = NDArray[Any]
-Feed = Mapping[str, Array]
-SAMPLE = 8192
-"""How many elements of a tensor go into its histogram in each feed."""
-_CHUNK = 16
-"""Feeds that go to a worker at once."""
-_FLOATS = ("float16", "bfloat16", "float32", "float64")
-_Watch = Callable[[Feed, int], Iterator[tuple[str, Statistics]]]
+_BYTES = 64 * 2**20
+_FEEDS = 256
+_WORKERS = 4
+"""How many workers an executor is taken to have that does not tell."""
 
 
 def collect(
@@ -53,22 +39,24 @@ def collect(
 
     Args:
         graph_def: the graph, with no engines in it.
-        inputs: what is fed.
+        inputs: what may be fed; those with a default need not be.
         resources: what the graph needs besides.
-        tensors: names of the tensors to observe; floats. Those inside of TensorFlow 1 control flow cannot be fetched;
-            they are left out, and the table says so.
+        tensors: names of the tensors to observe; floats. Those that cannot be fetched, because they are inside of
+            TensorFlow 1 control flow or need a placeholder that is not fed, are left out, and the table says why.
         feeds: arrays by tensor name. They are run once, in order, one after the other.
         progress: called as `progress("calibrate", done, total)`; the total is 0 where it is not known.
         executor: runs chunks of the feeds, in threads, processes or on other machines; None for here. The result is
-            the same whatever the order in which chunks are done.
+            the same whatever the order in which chunks are done. Each chunk takes the graph along, and time to set it
+            up, so sharding pays for many feeds.
 
     Raises:
+        CalibrationError: a tensor is not there, or is no float.
         FeedError: TensorFlow cannot run the graph on a feed, or a model with resources is to run in other processes.
-        ValueError: a tensor is no float.
     """
-    wanted, skipped = _observable(graph_def, tensors)
-    work = _Work(graph_def, tuple(inputs), tuple(wanted))
-    total = len(feeds) if isinstance(feeds, Sized) else 0
+    fed = [*(spec.name for spec in inputs), *(resource.name for resource in resources)]
+    wanted, skipped = observable(graph_def, fed, tensors)
+    work = Work(graph_def, tuple(inputs), wanted)
+    total = operator.length_hint(feeds)
 
     def told(table: CalibrationTable) -> None:
         if progress is not None:
@@ -82,119 +70,12 @@ def collect(
                 f"The model has resources ({listing(r.name for r in resources)}), which belong to this process.",
                 "Calibrate without an executor.",
             )
-        table = _sharded(work, feeds, executor, told)
+        table = _sharded(work, feeds, total, executor, told)
     return CalibrationTable(table.tensors, table.samples, skipped)
 
 
-def _observable(graph_def: Any, tensors: Sequence[str]) -> tuple[list[NamedTensor], dict[str, str]]:
-    """Return the tensors that can be fetched, with their types, and why others cannot."""
-    nodes = {node.name: node for node in graph_def.node}
-    opdefs = OpDefs({function.signature.name: function for function in graph_def.library.function})
-    inside = _inside_control_flow(graph_def)
-    wanted, skipped = [], {}
-    for name in dict.fromkeys(tensors):
-        node, _, port = name.rpartition(":")
-        types = opdefs.output_types(node_from_def(nodes[node])) or ()
-        dtype = types[int(port)] if int(port) < len(types) else "invalid"
-        if dtype not in _FLOATS:
-            raise ValueError(f"tensor {name!r} is {dtype}; only floats can be calibrated")
-        if node in inside:
-            skipped[name] = "It is in a branch or loop of TensorFlow 1, from which nothing can be fetched."
-        else:
-            wanted.append(NamedTensor(name, dtype))
-    return wanted, skipped
-
-
-def _inside_control_flow(graph_def: Any) -> Collection[str]:
-    if not any(node.op in FRAME_OPS for node in graph_def.node):
-        return ()
-    graph = from_graph_def(graph_def)
-    return contexts(graph, graph.topological())
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What a worker needs; it can be pickled."""
-
-    graph_def: Any = field(repr=False)
-    inputs: tuple[NamedTensor, ...]
-    tensors: tuple[NamedTensor, ...]
-
-    def watch(self, resources: Sequence[Resource] = ()) -> _Watch:
-        """Return a function that runs one feed, the `i`-th, and yields the statistics of each tensor."""
-        graph_def = with_own_functions(self.graph_def)
-        observed = self._function(graph_def, resources, _observe)
-        cleaned: list[Any] = []
-
-        def run(feed: Feed, i: int) -> Iterator[tuple[str, Statistics]]:
-            values = [tf.constant(i), *(tf.constant(feed[spec.name], spec.dtype) for spec in self.inputs)]
-            parts = _call(observed, values, i)
-            if not all(np.isfinite(part).all() for part in parts[::3]):  # few models ever need the second run
-                if not cleaned:
-                    cleaned.append(self._function(graph_def, resources, _observe_finite))
-                parts = _call(cleaned[0], values, i)
-            for k, spec in enumerate(self.tensors):
-                yield spec.name, _statistics(*parts[3 * k : 3 * k + 3])
-
-        return run
-
-    def _function(self, graph_def: Any, resources: Sequence[Resource], observe: Callable[[Any, Any], Any]) -> Any:
-        def call(i: Any, *values: Any) -> list[Any]:
-            results = import_graph(graph_def, self.inputs, values, self.tensors, resources)
-            return [part for result in results for part in observe(result, i)]
-
-        specs = [tf.TensorSpec(None, spec.dtype) for spec in self.inputs]
-        return tf.compat.v1.wrap_function(call, [tf.TensorSpec((), tf.int32), *specs])
-
-
-def _call(function: Any, values: Sequence[Any], i: int) -> list[Array]:
-    try:
-        return call_unoptimized(function, values)
-    except (tf.errors.OpError, ValueError) as error:
-        first = str(error).strip().split("\n", 1)[0]
-        raise FeedError(f"TensorFlow cannot run the model on feed {i} of the calibration data: {first}") from error
-
-
-def _observe(tensor: Any, i: Any) -> tuple[Any, Any, Any]:
-    """Return, of one tensor in TensorFlow, [least, largest], [count, 0], and a sample.
-
-    The extremes are not finite if an element is not: TensorFlow's reductions hand NaN on.
-    """
-    flat = _flat(tensor)
-    extremes = tf.stack([tf.reduce_min(flat), tf.reduce_max(flat)])
-    return extremes, tf.stack([tf.size(flat, tf.int64), tf.constant(0, tf.int64)]), _sample(flat, i)
-
-
-def _observe_finite(tensor: Any, i: Any) -> tuple[Any, Any, Any]:
-    """Return the same of the elements that are finite, and how many are not."""
-    flat = _flat(tensor)
-    finite = tf.boolean_mask(flat, tf.math.is_finite(flat))
-    extremes = tf.stack([tf.reduce_min(finite), tf.reduce_max(finite)])
-    count = tf.size(flat, tf.int64)
-    return extremes, tf.stack([count, count - tf.size(finite, tf.int64)]), _sample(flat, i)
-
-
-def _flat(tensor: Any) -> Any:
-    flat = tf.reshape(tensor, [-1])
-    return flat if flat.dtype in (tf.float32, tf.float64) else tf.cast(flat, tf.float32)
-
-
-def _sample(flat: Any, i: Any) -> Any:
-    """Take every n-th element; which ones changes from feed to feed, so that all have their turn."""
-    stride = tf.maximum(tf.size(flat) // SAMPLE, 1)
-    return flat[i % stride :: stride][: 2 * SAMPLE]
-
-
-def _statistics(extremes: Array, counts: Array, sample: Array) -> Statistics:
-    count, invalid = (int(c) for c in counts)
-    if count == invalid:
-        return Statistics(count, invalid)
-    histogram = Histogram.of(sample[np.isfinite(sample)])
-    return Statistics(count, invalid, float(extremes[0]), float(extremes[1]), histogram)
-
-
 def _here(
-    work: _Work, resources: Sequence[Resource], feeds: Iterable[Feed], told: Callable[[CalibrationTable], None]
+    work: Work, resources: Sequence[Resource], feeds: Iterable[Feed], told: Callable[[CalibrationTable], None]
 ) -> CalibrationTable:
     watch = work.watch(resources)
     found: dict[str, Statistics] = {}
@@ -211,7 +92,7 @@ def _add(found: dict[str, Statistics], more: Iterable[tuple[str, Statistics]]) -
         found[name] = found[name].merged(seen) if name in found else seen
 
 
-def _shard(work: _Work, first: int, feeds: Sequence[Feed]) -> CalibrationTable:
+def _shard(work: Work, first: int, feeds: Sequence[Feed]) -> CalibrationTable:
     """Run one chunk of the feeds, in a worker."""
     watch = work.watch()
     found: dict[str, Statistics] = {}
@@ -221,20 +102,41 @@ def _shard(work: _Work, first: int, feeds: Sequence[Feed]) -> CalibrationTable:
 
 
 def _sharded(
-    work: _Work, feeds: Iterable[Feed], executor: Executor, told: Callable[[CalibrationTable], None]
+    work: Work, feeds: Iterable[Feed], total: int, executor: Executor, told: Callable[[CalibrationTable], None]
 ) -> CalibrationTable:
     """Run chunks in workers; as many are under way as keep them busy, so that memory stays bounded."""
-    most = 2 * (getattr(executor, "_max_workers", 0) or 4)
+    workers = getattr(executor, "_max_workers", 0) or _WORKERS
     waiting: deque[Future[CalibrationTable]] = deque()
     table = CalibrationTable()
-    stream = iter(feeds)
-    for first in itertools.count(0, _CHUNK):
-        chunk = list(itertools.islice(stream, _CHUNK))
-        if chunk:
+    try:
+        for first, chunk in _chunks(feeds, most=-(-total // workers) or _FEEDS):
             waiting.append(executor.submit(_shard, work, first, chunk))
-        while waiting and (len(waiting) >= most or not chunk):
+            if len(waiting) >= 2 * workers:
+                table = table.merge(waiting.popleft().result())
+                told(table)
+        while waiting:
             table = table.merge(waiting.popleft().result())
             told(table)
-        if not chunk:
-            return table
-    raise AssertionError("unreachable")
+    finally:
+        for future in waiting:  # what is left of them after an error
+            future.cancel()
+    return table
+
+
+def _chunks(feeds: Iterable[Feed], most: int) -> Iterator[tuple[int, list[Feed]]]:
+    """Yield chunks of feeds, each with the number of its first feed.
+
+    Args:
+        feeds: the feeds.
+        most: how many a chunk may have; it has no more than `_FEEDS` either, nor much more than `_BYTES`.
+    """
+    first, size = 0, 0
+    chunk: list[Feed] = []
+    for feed in feeds:
+        chunk.append(feed)
+        size += sum(array.nbytes for array in feed.values())
+        if len(chunk) >= min(most, _FEEDS) or size >= _BYTES:
+            yield first, chunk
+            first, size, chunk = first + len(chunk), 0, []
+    if chunk:
+        yield first, chunk

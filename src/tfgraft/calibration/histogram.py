@@ -14,7 +14,7 @@ _LEAST = -1074
 """The exponent of the smallest float64: the range of a histogram of zeros."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Histogram:
     """Counts of magnitudes in `BINS` bins of equal width from 0 to 2**exponent.
 
@@ -42,6 +42,13 @@ class Histogram:
         )
         return cls(exponent, np.bincount(places, minlength=BINS))
 
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Histogram)
+            and self.exponent == other.exponent
+            and np.array_equal(self.counts, other.counts)
+        )
+
     @property
     def total(self) -> int:
         """How many values were counted."""
@@ -49,7 +56,7 @@ class Histogram:
 
     @property
     def width(self) -> float:
-        """The width of a bin."""
+        """The width of a bin; 0 if there is nothing but zeros."""
         return float(np.ldexp(1.0, self.exponent - _DOUBLINGS))
 
     def merged(self, other: Histogram) -> Histogram:
@@ -59,6 +66,8 @@ class Histogram:
 
     def _widened(self, exponent: int) -> NDArray[np.int64]:
         by = min(exponent - self.exponent, _DOUBLINGS)
+        if not by:
+            return self.counts
         counts = np.zeros(BINS, np.int64)
         counts[: BINS >> by] = self.counts.reshape(BINS >> by, 1 << by).sum(1)
         return counts

@@ -55,7 +55,7 @@ class Percentile:
     def threshold(self, seen: Statistics, levels: int = SIGNED) -> float:
         """See `Observer`."""
         histogram = seen.histogram
-        if self.percentile == 100 or not histogram.total:
+        if self.percentile == 100 or not histogram.width:
             return seen.bound
         upto = np.cumsum(histogram.counts)
         last = int(np.searchsorted(upto, upto[-1] * self.percentile / 100))
@@ -68,14 +68,18 @@ class Mse:
 
     def threshold(self, seen: Statistics, levels: int = SIGNED) -> float:
         """See `Observer`."""
-        if not seen.histogram.total or not seen.bound:
+        width = seen.histogram.width
+        if not width:
             return seen.bound
-        counts, centers = _bins(seen)
-        tried = seen.bound * np.arange(1, _CANDIDATES + 1) / _CANDIDATES
+        counts = seen.histogram.counts.astype(np.float64)
+        # In bins, where nothing overflows, and up to the last one: beyond it is what the sample missed.
+        largest = min(seen.bound / width, float(np.flatnonzero(counts)[-1] + 1))
+        centers = np.arange(BINS) + 0.5
+        tried = largest * np.arange(1, _CANDIDATES + 1) / _CANDIDATES
         steps = (tried / levels)[:, None]
         quantized = np.minimum(np.round(centers / steps), levels) * steps
         errors = ((quantized - centers) ** 2) @ counts
-        return float(tried[int(errors.argmin())])
+        return min(float(tried[int(errors.argmin())]) * width, seen.bound)
 
 
 @dataclass(frozen=True)
@@ -89,9 +93,9 @@ class Entropy:
 
     def threshold(self, seen: Statistics, levels: int = SIGNED) -> float:
         """See `Observer`."""
-        if not seen.histogram.total or not seen.bound:
+        if not seen.histogram.width:
             return seen.bound
-        counts, _ = _bins(seen)
+        counts = seen.histogram.counts.astype(np.float64)
         # Zeros are exact whatever the threshold, and after a ReLU there are so many that nothing else would count.
         counts[0] = min(counts[0], counts[1])
         if not counts.any():
@@ -104,12 +108,6 @@ class Entropy:
         losses = [_divergence(counts, int(end), values) for end in ends]
         best = int(ends[int(np.argmin(losses))])
         return min(best * seen.histogram.width, seen.bound)
-
-
-def _bins(seen: Statistics) -> tuple[NDArray[np.float64], NDArray[Any]]:
-    """Return counts and centers of the bins."""
-    histogram = seen.histogram
-    return histogram.counts.astype(np.float64), (np.arange(BINS) + 0.5) * histogram.width
 
 
 def _divergence(counts: NDArray[np.float64], end: int, values: int) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 
 from tfgraft.calibration.observers import SIGNED, UNSIGNED, Observer, observer_of
 from tfgraft.calibration.statistics import Statistics
-from tfgraft.errors import TfGraftError, nearest
+from tfgraft.errors import TfGraftError, listing, nearest
 
 _KIND = "tfgraft calibration table"
 _VERSION = 1
@@ -74,14 +74,33 @@ class CalibrationTable:
         return self.statistics(name).invalid
 
     def merge(self, *others: CalibrationTable) -> CalibrationTable:
-        """Return the table of this and other shards of the data: the same as if all had been run at once."""
-        tensors, skipped, samples = dict(self.tensors), dict(self.skipped), self.samples
+        """Return the table of this and other shards of the data, in any order.
+
+        Extremes and counts are those of all the data run at once, and so are histograms but for which elements of
+        large tensors were sampled. An empty table adds nothing.
+
+        Raises:
+            CalibrationError: the tables are not of the same tensors: they are of different models, or were made for
+                different precisions.
+        """
+        merged = self
         for other in others:
-            for name, seen in other.tensors.items():
-                tensors[name] = tensors[name].merged(seen) if name in tensors else seen
-            skipped.update(other.skipped)
-            samples += other.samples
-        return CalibrationTable(tensors, samples, skipped)
+            merged = merged._with(other)
+        return merged
+
+    def _with(self, other: CalibrationTable) -> CalibrationTable:
+        mine, others = (frozenset({*table.tensors, *table.skipped}) for table in (self, other))
+        for table, names, rest in ((self, mine, other), (other, others, self)):
+            if not names and not table.samples:
+                return rest
+        if self.names != other.names or mine != others:
+            odd = sorted((self.names ^ other.names) or (mine ^ others))
+            raise CalibrationError(
+                f"The calibration tables do not belong together: only one has {listing(map(repr, odd), 3)}.",
+                "Merge tables of the same model, made for the same precision.",
+            )
+        tensors = {name: seen.merged(other.tensors[name]) for name, seen in self.tensors.items()}
+        return CalibrationTable(tensors, self.samples + other.samples, self.skipped)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the table as JSON; the file is replaced only after all is written.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -37,6 +38,9 @@ class Sampled:
             if len(self.kept) < self.count:
                 self.kept.append(feed)
             yield feed
+
+    def __length_hint__(self) -> int:
+        return operator.length_hint(feeds_of(self.data, self.loaded))
 
 
 def table_of(data: Any) -> CalibrationTable | None:

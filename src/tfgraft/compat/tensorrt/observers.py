@@ -12,8 +12,8 @@ import numpy as np
 from tensorflow.core.framework import function_pb2, types_pb2
 
 from tfgraft import runtime
-from tfgraft.calibration.collect import SAMPLE
 from tfgraft.calibration.histogram import Histogram
+from tfgraft.calibration.sample import sample_of
 from tfgraft.calibration.statistics import Statistics
 from tfgraft.calibration.table import CalibrationTable
 from tfgraft.graph.attrs import Attrs, DType
@@ -66,8 +66,7 @@ class Recorder:
 def statistics_of(values: Array, run: int) -> Statistics:
     """Return what `tfgraft.calibration.collect` would note of a tensor in the run of that number."""
     flat = values.reshape(-1)
-    stride = max(flat.size // SAMPLE, 1)
-    sample = flat[run % stride :: stride][: 2 * SAMPLE]
+    sample = sample_of(flat, flat.size, run)
     low, high = float(flat.min(initial=np.inf)), float(flat.max(initial=-np.inf))
     if np.isfinite(low) and np.isfinite(high):
         return Statistics(flat.size, 0, low, high, Histogram.of(sample))
