@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import shutil
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
@@ -21,7 +19,7 @@ Row = Mapping[str, Any]
 
 _HEAD = """# What lower precision costs and brings
 
-Made by `make precision`. {machine}, two threads; TensorFlow {tensorflow}, ONNX Runtime {onnxruntime},
+Made by `make precision`, with two threads; TensorFlow {tensorflow}, ONNX Runtime {onnxruntime},
 TensorRT-RTX {rtx}. How it works is in [int8.md](int8.md) and [precision.md](precision.md).
 """
 
@@ -38,9 +36,19 @@ def write(path: Path) -> None:
 def page(curve: bool) -> str:
     """Return the page; `curve` is whether the curve's picture is there."""
     names = {"tensorflow": "tensorflow-cpu", "onnxruntime": "onnxruntime", "rtx": "tensorrt-rtx-cu12"}
-    machine = f"{os.cpu_count()} processors ({platform.machine()})"
-    head = _HEAD.format(machine=machine, **{key: version(name) for key, name in names.items()})
-    return "\n".join([head, _digits(), _vision(curve), _speed(), _rtx(), _zoo()])
+    head = _HEAD.format(**{key: version(name) for key, name in names.items()})
+    parts = {"digits": _digits, "vision": lambda: _vision(curve), "speed": _speed, "rtx": _rtx, "zoo": _zoo}
+    return "\n".join([head, *(part() + _where(table) for table, part in parts.items() if kept(table))])
+
+
+def _where(table: str) -> str:
+    """Tell on which processors a table was measured, and which rows on which, if there are several."""
+    found: dict[str, list[str]] = {}
+    for key, row in kept(table).items():
+        found.setdefault(row.get("processor", "a processor that was not noted"), []).append(key)
+    if len(found) == 1:
+        return f"\nMeasured on two processors of {next(iter(found))}.\n"
+    return "\n" + "".join(f"On two processors of {name}: {', '.join(keys)}.\n\n" for name, keys in found.items())
 
 
 def _table(head: list[str], rows: list[list[Any]]) -> str:

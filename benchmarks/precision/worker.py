@@ -1,18 +1,21 @@
 """`python -m benchmarks.precision.worker MODULE RESULT < ARGUMENTS`: run its `measure`, keep the result.
 
-The arguments and the result are JSON; see `isolated`, which runs this.
+The arguments and the result are JSON; see `isolated`, which runs this. `processors` among the arguments are what the
+process keeps to.
 """
 
 from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 import traceback
 from pathlib import Path
 from typing import Any
 
 from benchmarks.zoo.process import Limits, run_process
+from benchmarks.zoo.results import processor
 
 WORK = Path(".zoo/precision")
 
@@ -44,7 +47,11 @@ def main() -> None:
     """Run in this process; an exception becomes a result with its text."""
     module, result_path = sys.argv[1:]
     try:
-        result = {"status": "ok", **importlib.import_module(module).measure(**json.loads(sys.stdin.read()))}
+        arguments = json.loads(sys.stdin.read())
+        if processors := arguments.pop("processors", None):
+            os.sched_setaffinity(0, processors)
+        row = importlib.import_module(module).measure(**arguments)
+        result = {"status": "ok", **row, "processor": processor()}
     except Exception as error:
         traceback.print_exc()
         lines = str(error).strip().splitlines() or [""]

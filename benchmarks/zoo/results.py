@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import platform
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -126,6 +127,11 @@ def _geometric_mean(values: Iterable[float]) -> float | None:
     return math.exp(sum(logs) / len(logs)) if logs else None
 
 
+_INSTRUCTIONS = {"avx2": "AVX2", "avx512f": "AVX-512", "avx512_vnni": "AVX-512 VNNI", "avx_vnni": "AVX VNNI"} | {
+    "amx_int8": "AMX INT8"
+}
+
+
 def _machine() -> dict[str, Any]:
     versions = {}
     for name in PACKAGES:
@@ -133,13 +139,15 @@ def _machine() -> dict[str, Any]:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return {"python": platform.python_version(), "processor": _processor(), "versions": versions}
+    return {"python": platform.python_version(), "processor": processor(), "versions": versions}
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Return the processor's name, and which of the instructions that matter to integer kernels it has."""
     info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+    if not info.is_file():
+        return platform.processor() or platform.machine()
+    facts = dict(re.findall(r"^(model name|flags)\s*:\s*(.*)$", info.read_text(encoding="utf-8"), re.MULTILINE))
+    flags = facts.get("flags", "").split()
+    has = [name for flag, name in _INSTRUCTIONS.items() if flag in flags]
+    return f"{facts.get('model name', platform.machine())} ({', '.join(has) or 'no vectors'})"

@@ -7,7 +7,7 @@ import operator
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -126,7 +126,7 @@ def test_nothing_runs_behind_what_is_fed() -> None:
         x = tf.identity(tf.io.decode_raw(x, tf.float32), name="x")
         tf.tanh(x, name="out")
 
-    spec = NamedTensor("x:0", "float32", (None,))
+    spec = NamedTensor("x:0", "float32", (-1,))
     table = collect(build(body), [spec], (), ["out:0"], [{"x:0": np.ones(3, np.float32)}])
     assert table.bound("out:0") == pytest.approx(np.tanh(1))
 
@@ -263,10 +263,13 @@ def test_data_is_streamed() -> None:
     assert taken == [0]
 
 
+_SAVED: list[tuple[Any, Literal["C", "F"]]] = [(np.savez, "C"), (np.savez_compressed, "C"), (np.savez, "F")]
+
+
 def test_an_npz_file_is_read_as_it_is_fed(tmp_path: Path) -> None:
     """Row after row, as C or Fortran order has them, compressed or not; a scalar goes into each feed."""
-    for save, order in ((np.savez, "C"), (np.savez_compressed, "C"), (np.savez, "F")):
-        save(tmp_path / "x.npz", a=np.asarray(_ROWS, order=order), b=np.float32(2))
+    for save, order in _SAVED:
+        save(tmp_path / "x.npz", a=np.array(_ROWS, order=order), b=np.float32(2))
         feeds = feeds_of(str(tmp_path / "x.npz"), _two())
         assert operator.length_hint(feeds) == 3
         for _ in range(2):
