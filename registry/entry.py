@@ -91,6 +91,10 @@ def _always(view: NodeView) -> Support:
     return SUPPORTED
 
 
+def _nothing(context: Any, view: NodeView) -> None:
+    raise TypeError(f"a veto on {view.op} was asked to convert")
+
+
 @dataclass(frozen=True)
 class Converter:
     """One engine's op converter for one TF op type.
@@ -105,6 +109,8 @@ class Converter:
         layer: one of `LAYERS`.
         source: who brought it: a module or a distribution.
         notes: what the op table says about it.
+        veto: the entry converts nothing; what it refuses nobody of its layer or a weaker one takes, whatever set they
+            are of. So an engine says what it computes otherwise than the converters that it borrows expect.
     """
 
     op: str
@@ -116,10 +122,11 @@ class Converter:
     layer: str = "built-in"
     source: str = ""
     notes: str = ""
+    veto: bool = False
 
     def support(self, view: NodeView) -> Support:
-        """Ask the spec, then `check`."""
-        declared = self.spec.check(view)
+        """Ask the spec, then `check`; a veto has a check alone."""
+        declared = SUPPORTED if self.veto else self.spec.check(view)
         return self.check(view) if not isinstance(declared, Unsupported) else declared
 
     def in_layer(self, layer: str, source: str) -> Converter:
@@ -174,6 +181,23 @@ def converter(
                 priority,
                 source=convert.__module__,
                 notes=notes,
+            )
+            for name in (op, *more)
+        )
+
+    return wrap
+
+
+def veto(op: str, *more: str, engine: str, notes: str = "") -> Callable[[Check], tuple[Converter, ...]]:
+    """Make entries that convert nothing and refuse for a whole engine out of the decorated check; see `Converter`.
+
+    `ANY` is every op.
+    """
+
+    def wrap(check: Check) -> tuple[Converter, ...]:
+        return tuple(
+            Converter(
+                name, engine, _nothing, OpSpec(frozenset()), check, source=check.__module__, notes=notes, veto=True
             )
             for name in (op, *more)
         )

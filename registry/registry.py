@@ -210,7 +210,7 @@ class Registry:
         """Return who would be asked about an op, in order; `sets` are converter sets, strongest first."""
         order = {name: i for i, name in enumerate(sets)}
         found = [entry for name in order for key in (op, ANY) for entry in self._tables.converters.get((name, key), ())]
-        found.sort(key=lambda e: (LAYERS.index(e.layer), e.op == ANY, order[e.engine], -e.priority))
+        found.sort(key=lambda e: (LAYERS.index(e.layer), not e.veto, e.op == ANY, order[e.engine], -e.priority))
         return found
 
     def resolve(self, view: NodeView, sets: Iterable[str]) -> Resolution:
@@ -222,12 +222,16 @@ class Registry:
         for entry in self.candidates(view.op, sets):
             support = entry.support(view)
             if isinstance(support, Supported):
+                if entry.veto:
+                    continue
                 return Resolution(entry, support, tuple(rejected))
             if not isinstance(support, Unsupported):
                 raise TypeError(
                     f"the check of {entry.op} from {entry.source} must return Supported or Unsupported, not {support!r}"
                 )
             rejected.append((entry, support))
+            if entry.veto:
+                return Resolution(None, support, tuple(rejected))
         if rejected:
             # The strongest entry of the op itself knows best; a catch-all is quoted only where it stands alone.
             best = next((r for e, r in rejected if e.op != ANY), rejected[0][1])

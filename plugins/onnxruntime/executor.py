@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from tfgraft.graph.view import TensorInfo
 from tfgraft.plugins.protocol import Array, Outputs
+from tfgraft.plugins.shape_rule import Dims, shape_rule
 
 _IN_PLACE_BYTES = 32768
 """Outputs smaller than this together are copied: that is quicker than binding them."""
-
-Dims = tuple[int, ...]
-ShapeRule = Callable[[Sequence[Array]], tuple[Dims, ...]]
 
 
 class OnnxRuntimeExecutor:
@@ -56,28 +54,6 @@ class OnnxRuntimeExecutor:
             out = outputs.allocate(i, shape)
             binding.bind_output(name, "cpu", 0, out.dtype, shape, _address(out))
         self._run_bound(binding)
-
-
-def shape_rule(inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo]) -> ShapeRule | None:
-    """Return how to compute the outputs' shapes from the inputs, or None if they do not follow from their shapes.
-
-    A dimension follows if it is known, or known to be equal to a dimension of an input (see `view.Shape`).
-    """
-    where: dict[int, tuple[int, int]] = {}
-    for i, info in enumerate(inputs):
-        for axis, dim in enumerate(info.shape or ()):
-            if dim < -1:
-                where.setdefault(dim, (i, axis))
-    for info in outputs:
-        if info.shape is None or any(d < 0 and d not in where for d in info.shape):
-            return None
-    plans = [tuple((d, where.get(d)) for d in info.shape or ()) for info in outputs]
-    if all(source is None for plan in plans for _, source in plan):
-        fixed = tuple(tuple(d for d, _ in plan) for plan in plans)
-        return lambda arrays: fixed
-    return lambda arrays: tuple(
-        tuple(d if source is None else arrays[source[0]].shape[source[1]] for d, source in plan) for plan in plans
-    )
 
 
 def _elements(shapes: tuple[Dims, ...]) -> int:

@@ -12,7 +12,7 @@ from tfgraft.passes.decompose import Decompose
 from tfgraft.passes.infer_shapes import InferShapes
 from tfgraft.plugins.onnxruntime.builder import OnnxRuntimeBuilder
 from tfgraft.registry.discovery import add_plugin
-from tfgraft.registry.entry import ANY, Converter, OpSpec, converter, decomposition
+from tfgraft.registry.entry import ANY, Converter, OpSpec, converter, decomposition, veto
 from tfgraft.registry.plugin import Plugin
 from tfgraft.registry.registry import Registry, RegistryError
 from tfgraft.registry.support import CODES, SUPPORTED, Support, Supported, Unsupported
@@ -214,3 +214,24 @@ def test_a_refusal_reads_and_serializes() -> None:
         "hint": "Cast it.",
     }
     assert refusal.code in CODES
+
+
+def test_a_veto_is_final_for_its_layer_and_weaker_ones() -> None:
+    registry = Registry()
+    registry.add(_entry(source="borrowed"), layer="built-in")
+    registry.add(*veto(ANY, engine="mine")(_refuse), layer="built-in")
+    assert _chosen(registry, "onnx") == "borrowed"
+    resolution = registry.resolve(RELU, ("mine", "onnx"))
+    assert resolution.chosen is None
+    assert isinstance(resolution.support, Unsupported)
+    assert resolution.support.message == "It says no."
+    registry.add(_entry(source="user's"))
+    assert _chosen(registry, "mine", "onnx") == "user's"
+
+
+def test_a_veto_that_lets_pass_takes_nothing() -> None:
+    registry = Registry()
+    registry.add(*veto(ANY, "Relu", engine="mine")(lambda view: SUPPORTED))
+    assert registry.resolve(RELU, ("mine",)).chosen is None
+    registry.add(_entry(source="borrowed"), layer="built-in")
+    assert _chosen(registry, "mine", "onnx") == "borrowed"

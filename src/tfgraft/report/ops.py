@@ -11,7 +11,7 @@ from typing import Any
 from tfgraft.registry.entry import ANY, LAYERS, Converter, Decomposition, OpSpec
 from tfgraft.registry.registry import Registry
 
-_ANY_OTHER = "* (any other)"
+_ANY_OTHER, _EVERY = "* (any other)", "* (every op)"
 _FREE = OpSpec(frozenset())
 
 
@@ -26,6 +26,7 @@ class OpRow:
         layer, priority, source, notes: as the entry has them.
         spec: what the entry declares; a decomposition declares nothing.
         checked: whether the entry has a check of its own besides.
+        veto: whether it only refuses, for all other entries of the engine.
     """
 
     op: str
@@ -37,6 +38,7 @@ class OpRow:
     notes: str
     spec: OpSpec = field(default=_FREE)
     checked: bool = False
+    veto: bool = False
 
     @classmethod
     def of(cls, entry: Converter | Decomposition) -> OpRow:
@@ -44,13 +46,13 @@ class OpRow:
         shared = (entry.layer, entry.priority, entry.source, entry.notes)
         if isinstance(entry, Converter):
             checked = entry.check is not Converter.check
-            return cls(entry.op, "converter", entry.engine, *shared, entry.spec, checked)
+            return cls(entry.op, "converter", entry.engine, *shared, entry.spec, checked, entry.veto)
         return cls(entry.op, "decomposition", "", *shared, checked=entry.check is not Decomposition.check)
 
     @property
     def title(self) -> str:
         """The op, as people read it."""
-        return _ANY_OTHER if self.op == ANY else self.op
+        return self.op if self.op != ANY else _EVERY if self.veto else _ANY_OTHER
 
     @property
     def by(self) -> str:
@@ -91,6 +93,7 @@ class OpRow:
             "constants": sorted(spec.constants),
             "attrs": {name: list(values) for name, values in sorted(spec.attrs.items())},
             "checked": self.checked,
+            "veto": self.veto,
             "notes": self.notes,
         }
 
@@ -106,7 +109,7 @@ def op_table(registry: Registry, sets: Iterable[str] | None = None) -> list[OpRo
 
     def key(row: OpRow) -> tuple[Any, ...]:
         place = (0, row.converters) if order is None else (order.get(row.converters, 0), "")
-        return row.op, row.kind, LAYERS.index(row.layer), place, -row.priority, row.source
+        return row.op, row.kind, LAYERS.index(row.layer), not row.veto, place, -row.priority, row.source
 
     return sorted(rows, key=key)
 
@@ -170,7 +173,7 @@ def _section(engine: str, rows: Sequence[OpRow]) -> str:
 
 
 def _line(row: OpRow) -> str:
-    op = "any other" if row.op == ANY else f"`{row.op}`"
+    op = row.title.strip("* ()") if row.op == ANY else f"`{row.op}`"
     cells = (op, _link(row), row.types, _escaped("; ".join(row.needs)), _escaped(row.notes))
     return f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |")
 

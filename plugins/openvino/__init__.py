@@ -1,0 +1,1 @@
+"""The engine `openvino`: clusters as OpenVINO models, run by its CPU plugin."""

@@ -1,0 +1,71 @@
+"""Running a compiled OpenVINO model on TensorFlow's buffers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tfgraft.graph.view import TensorInfo
+from tfgraft.plugins.protocol import Array, Outputs
+from tfgraft.plugins.shape_rule import shape_rule
+
+
+class _Request:
+    """An infer request, and the arrays that its tensors are views of; one call uses it at a time.
+
+    Setting a tensor costs OpenVINO more than a small model's run, and TensorFlow's buffers come back at the same
+    addresses: then the arrays are the same objects, and what was set last time still holds.
+    """
+
+    def __init__(self, made: Any, inputs: int, outputs: int) -> None:
+        self.made = made
+        # The public method converts and copies in each call; the one below it takes tensors as they are set.
+        self.infer = super(type(made), made).infer
+        self.inputs: list[Array | None] = [None] * inputs
+        self.outputs: list[Array | None] = [None] * outputs
+
+
+class OpenVinoExecutor:
+    """Runs a compiled model; thread-safe: each call takes an infer request from a pool.
+
+    Inputs are read where TensorFlow has them. Where the outputs' shapes follow from those of the inputs OpenVINO
+    writes into TensorFlow's buffers; where they depend on values its results are copied.
+    """
+
+    def __init__(
+        self, openvino: Any, compiled: Any, inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo]
+    ) -> None:
+        """Types and shapes are those of the engine."""
+        self._tensor = openvino.Tensor
+        self._compiled = compiled
+        self._types = [port.get_element_type() for port in compiled.inputs]
+        self._outputs = len(outputs)
+        self._rule = shape_rule(inputs, outputs)
+        self._free: list[_Request] = []
+
+    def run(self, inputs: Sequence[Array], outputs: Outputs) -> None:
+        """See `tfgraft.plugins.protocol.Executor`."""
+        try:
+            request = self._free.pop()
+        except IndexError:
+            request = _Request(self._compiled.create_infer_request(), len(self._types), self._outputs)
+        self._run(request, inputs, outputs)
+        self._free.append(request)  # one that failed is not used again
+
+    def _run(self, request: _Request, inputs: Sequence[Array], outputs: Outputs) -> None:
+        made = request.made
+        for i, array in enumerate(inputs):
+            if array is not request.inputs[i]:
+                # With a type given it takes arrays that are read-only; OpenVINO writes no inputs.
+                made.set_input_tensor(i, self._tensor(array, array.shape, self._types[i]))
+                request.inputs[i] = array
+        if self._rule is None:
+            for i, result in enumerate(request.infer({}, True, False).values()):
+                outputs.allocate(i, result.shape)[...] = result
+            return
+        for i, shape in enumerate(self._rule(inputs)):
+            array = outputs.allocate(i, shape)
+            if array is not request.outputs[i]:
+                made.set_output_tensor(i, self._tensor(array, shared_memory=True))
+                request.outputs[i] = array
+        request.infer({}, True, False)
