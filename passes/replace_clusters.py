@@ -16,7 +16,7 @@ from tfgraft.graph.views import TENSORS, const_source, tensor_info
 from tfgraft.passes.base import PassContext, PassResult
 from tfgraft.passes.build_engines import Built
 from tfgraft.passes.prune import Prune
-from tfgraft.passes.segment import segment_function
+from tfgraft.passes.segment import call_node, segment_function
 from tfgraft.plugins.protocol import Cluster, device_kinds
 from tfgraft.runtime.node import engine_node_def
 
@@ -109,19 +109,23 @@ def _controls(graph: Graph, cluster: Cluster) -> Iterator[str]:
 
 
 def _engine(graph: Graph, built: Built, strict: bool, kinds: tuple[str, ...]) -> Node:
-    """Make a cluster's segment function and its engine node."""
+    """Make a cluster's segment function, and its engine node or its call of that function."""
     cluster = built.cluster
     # TensorFlow's eager runtime knows functions by name, across models: the name must say what is in it.
     segment = graph.library.unique_name(f"{PREFIX}_segment_{built.fingerprint}")
     graph.library.add(segment_function(graph, cluster, segment))
     first = next(name for name in cluster.nodes if graph.node(name).op != "Const")
+    name = graph.unique_name(f"{PREFIX}/{cluster.id}")
+    device = on_device(graph.node(first).device, kinds)
+    if built.engine.call is not None:
+        return call_node(graph, cluster, name, segment, device, built.engine.call)
     node_def = engine_node_def(
-        graph.unique_name(f"{PREFIX}/{cluster.id}"),
+        name,
         built.engine,
         inputs=[str(ref) for ref in (*cluster.inputs, *cluster.weights)],
         segment=segment,
         fingerprint=built.fingerprint,
-        device=on_device(graph.node(first).device, kinds),
+        device=device,
         strict=strict,
     )
     return node_from_def(node_def)

@@ -1,16 +1,20 @@
-"""Segments: a cluster's original nodes as a TensorFlow function, for when its engine cannot run."""
+"""Segments: a cluster's original nodes as a TensorFlow function, for when its engine cannot run, or to be called."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from tensorflow.core.framework import function_pb2
 
 from tfgraft.graph import dtypes
+from tfgraft.graph.attrs import Attrs, DType, FunctionRef
 from tfgraft.graph.functions import OUTLINED
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.graphdef import node_to_def
+from tfgraft.graph.node import Node
 from tfgraft.graph.ref import TensorRef
+from tfgraft.graph.view import without_symbols
 from tfgraft.graph.views import const_source, tensor_info
 from tfgraft.plugins.protocol import Cluster
 
@@ -54,6 +58,26 @@ def segment_function(graph: Graph, cluster: Cluster, name: str) -> Any:
         out.type = dtypes.enum_of(tensor_info(graph, ref).dtype)
         function.ret[out.name] = text(ref)
     return function
+
+
+def call_node(
+    graph: Graph, cluster: Cluster, name: str, segment: str, device: str, attrs: Mapping[str, bool | int | str]
+) -> Node:
+    """Return a node that calls a cluster's segment: its inputs are the cluster's inputs, then its weights.
+
+    Args:
+        attrs: what the call has besides the attributes that every call has.
+    """
+    stateful = any(graph.library.opdefs.is_stateful(graph.node(member).op) for member in cluster.nodes)
+    infos = [tensor_info(graph, ref) for ref in cluster.outputs]
+    values: dict[str, Any] = {
+        "Tin": tuple(DType(tensor_info(graph, ref).dtype) for ref in (*cluster.inputs, *cluster.weights)),
+        "Tout": tuple(DType(info.dtype) for info in infos),
+        "f": FunctionRef(segment),
+        "_output_shapes": tuple(without_symbols(info.shape) for info in infos),
+        **attrs,
+    }
+    return Node(name, "StatefulPartitionedCall" if stateful else "PartitionedCall", device, Attrs(values))
 
 
 def _free(wanted: str, taken: set[str]) -> str:

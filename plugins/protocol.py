@@ -52,7 +52,8 @@ class Cluster:
     """A convex set of nodes that becomes one engine.
 
     Args:
-        id: unique in a plan, such as "engine_0".
+        id: unique in a plan, such as "engine_0". It may be another one for the same cluster in another plan, so what a
+            builder makes must not depend on it.
         engine: the engine builder's name.
         function: the name of the library function whose body the nodes are in; empty for the main graph.
         nodes: names in topological order, with the small constants that are copied into the segment.
@@ -74,17 +75,27 @@ class Cluster:
 
 @dataclass(frozen=True)
 class BuildContext:
-    """What a builder may use while it builds: the graph with its facts, the registry, its own options."""
+    """What a builder may use while it builds; it is also all that the cache takes an engine to depend on.
+
+    Args:
+        graph: the part of the graph that the cluster is (see `tfgraft.passes.part.make_part`): its nodes and constants,
+            the functions that they call, placeholders for what it reads; with the fact `TENSORS` and no others.
+        registry: who converts which op.
+        options: the builder's own options.
+        alone: whether little but this cluster runs when the graph does.
+    """
 
     graph: Graph
     registry: Registry
     options: Mapping[str, Any] = field(default_factory=dict)
+    alone: bool = False
 
 
 class BuildError(Exception):
     """A cluster that cannot be built. `node` is the culprit where the builder knows it, else None.
 
-    `others` are further culprits with the reason of each, where the builder found several at once.
+    `others` are further culprits with the reason of each, where the builder found several at once. `lasting` is False
+    where the same build may succeed another time (it took too long, memory ran out): such a failure is not cached.
     """
 
     def __init__(
@@ -93,11 +104,13 @@ class BuildError(Exception):
         node: str | None = None,
         code: str = "build-failed",
         others: Mapping[str, str] | None = None,
+        lasting: bool = True,
     ) -> None:
         super().__init__(message)
         self.node = node
         self.code = code
         self.others: Mapping[str, str] = others or {}
+        self.lasting = lasting
 
 
 class OptionError(ValueError):
@@ -117,6 +130,9 @@ class BuiltEngine:
         metadata: JSON-able facts (options to load with, versions, how weights are laid out).
         statistics: JSON-able facts about the build itself (seconds, layers); they are not stored with the node, and
             two builds that differ in them alone are the same engine.
+        call: None for an engine that an engine node runs. Else TensorFlow runs the cluster by itself: a call of its
+            segment is put in its place, with these attributes, such as {"_XlaMustCompile": True}. The payload is
+            not stored with it, but is still what `load` gets and what tells engines apart.
     """
 
     engine: str
@@ -126,6 +142,7 @@ class BuiltEngine:
     weights: tuple[TensorInfo, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     statistics: Mapping[str, Any] = field(default_factory=dict)
+    call: Mapping[str, bool | int | str] | None = None
 
 
 @dataclass(frozen=True)
@@ -249,6 +266,22 @@ class HasDevices(Protocol):
         ...
 
 
+@runtime_checkable
+class HasCacheKey(Protocol):
+    """What an engine builder may have besides: a say in when an engine that was built before is as good as a new one.
+
+    Always counted are the cluster, the options, the code of the builder and of the converters with the versions of their
+    distributions and of what those require, and the versions of TensorFlow and NumPy.
+    """
+
+    def cache_key(self, options: Mapping[str, Any]) -> str | None:
+        """Return what else engines built with these options depend on: versions of libraries, the device built for.
+
+        None where it cannot be told: then engines are built each time.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Int8Rules:
     """Where an engine wants tensors quantized, so that it computes in INT8. The ops are TensorFlow's.
@@ -307,6 +340,8 @@ def fingerprint(engine: BuiltEngine, weights: Iterable[Array]) -> str:
     digest.update(engine.engine.encode())
     digest.update(engine.payload)
     digest.update(repr(sorted(engine.metadata.items())).encode())
+    if engine.call is not None:
+        digest.update(repr(sorted(engine.call.items())).encode())
     for weight in weights:
         digest.update(f"{weight.dtype}{weight.shape}".encode())
         digest.update(np.ascontiguousarray(weight).reshape(-1).view(np.uint8).data)  # bfloat16 has no buffer of its own
