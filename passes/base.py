@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from tfgraft.cache.cache import EngineCache
 from tfgraft.graph.graph import Graph
 from tfgraft.registry.registry import Registry
 
@@ -52,6 +54,8 @@ class PassContext:
         options: options of the engine builder.
         progress: told about long work.
         strict: whether engine nodes fail instead of falling back.
+        cache: where engines that were built before are found; None for nowhere.
+        executor: builds several engines at once; None: one after the other, in this process.
         diagnostics: what passes had to say, in order.
         results: what passes hand on to later ones and to the report (plan, built engines, ...), by name.
         logger: for developers; users get diagnostics.
@@ -62,6 +66,8 @@ class PassContext:
     options: Mapping[str, Any] = field(default_factory=dict)
     progress: Progress = _no_progress
     strict: bool = False
+    cache: EngineCache | None = None
+    executor: Executor | None = None
     diagnostics: list[Diagnostic] = field(default_factory=list)
     results: dict[str, Any] = field(default_factory=dict)
     logger: logging.Logger = field(default_factory=lambda: logging.getLogger("tfgraft"))

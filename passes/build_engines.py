@@ -6,20 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
+from tfgraft.cache.outcomes import Finished
 from tfgraft.graph.graph import Graph
-from tfgraft.graph.views import const_value
 from tfgraft.passes.base import PassContext, PassResult
+from tfgraft.passes.builds import Builds, Pending
 from tfgraft.passes.form_clusters import CLUSTER, LEFT_OUT, FormClusters, make_cluster, note_bodies
 from tfgraft.passes.tag_support import TAG, Tag
-from tfgraft.plugins.protocol import (
-    BuildContext,
-    BuildError,
-    BuiltEngine,
-    Cluster,
-    EngineBuilder,
-    OptionError,
-    fingerprint,
-)
+from tfgraft.plugins.protocol import BuildError, BuiltEngine, Cluster
 from tfgraft.registry.support import Unsupported
 
 _ATTEMPTS = 20
@@ -40,7 +33,8 @@ class BuildEngines:
     """Builds an engine for each cluster of `ctx.results["clusters"]`; leaves `Built` values in `ctx.results["built"]`.
 
     Where a build fails, the culprit (named by the builder, else found by bisection) is tagged native with the reason
-    and the rest of the cluster is formed anew.
+    and the rest of the cluster is formed anew. `ctx.cache` is asked before anything is built, and `ctx.executor` builds
+    several clusters at once; the result is the same with and without them.
 
     Args:
         forming: with what options the rest of a failed cluster is formed anew.
@@ -64,9 +58,11 @@ class BuildEngines:
             builder.check_options(ctx.options)
         graphs = {one.name: one for one in ctx.graphs(graph)}
         built: list[Built] = []
+        builds = Builds(builder, graph, ctx)
+        begun = [builds.begin(graphs[cluster.function], cluster) for cluster in clusters]
         for i, cluster in enumerate(clusters):
             ctx.progress(f"{self.name} {cluster.id}: {cluster.size} ops", i, len(clusters))
-            built.extend(self._build(graphs[cluster.function], cluster, builder, ctx))
+            built.extend(self._build(graphs[cluster.function], cluster, begun[i], builds, ctx))
         built = self._largest(graphs, built)
         built = [_renumber(one, f"engine_{i}") for i, one in enumerate(built)]
         for one in built:
@@ -79,21 +75,18 @@ class BuildEngines:
         ctx.results["built"] = built
         return PassResult(summary=f"{len(built)} engines")
 
-    def _build(self, graph: Graph, cluster: Cluster, builder: EngineBuilder, ctx: PassContext) -> list[Built]:
-        context = BuildContext(graph, ctx.registry, ctx.options)
-        waiting, built, failures = [cluster], [], 0
+    def _build(self, graph: Graph, cluster: Cluster, begun: Pending, builds: Builds, ctx: PassContext) -> list[Built]:
+        waiting, built, failures = [(cluster, begun)], [], 0
         while waiting:
-            current = waiting.pop(0)
-            engine = _try(builder, current, context)
-            if isinstance(engine, BuiltEngine):
-                weights = (const_value(graph.node(ref.node)) for ref in current.weights)  # one at a time
-                built.append(Built(current, engine, fingerprint(engine, weights)))
+            current, pending = waiting.pop(0)
+            culprit = pending()
+            if isinstance(culprit, Finished):
+                built.append(Built(current, culprit.engine, culprit.fingerprint))
                 continue
-            culprit = engine
             failures += 1
             members = [n for n in current.nodes if graph.facts.get(CLUSTER, n) == cluster.id]
             # A builder may name a constant, or a node of its own: then it says no more than that the build failed.
-            name = culprit.node if culprit.node in members else _bisect(graph, current, builder, context)
+            name = culprit.node if culprit.node in members else _bisect(graph, current, builds)
             if failures > _ATTEMPTS or name not in members:
                 self._give_up(graph, members, culprit, ctx)
                 continue
@@ -102,7 +95,7 @@ class BuildEngines:
             for other, reason in others.items():
                 self._refuse(graph, other, BuildError(reason, other, culprit.code), ctx)
             rest = [n for n in members if n != name and n not in others]
-            waiting.extend(self._form(graph, cluster, rest))
+            waiting.extend((one, builds.begin(graph, one)) for one in self._form(graph, cluster, rest))
         return built
 
     def _largest(self, graphs: Mapping[str, Graph], built: list[Built]) -> list[Built]:
@@ -141,30 +134,19 @@ class BuildEngines:
         ctx.say(self.name, "warning", "build-failed", message, node=node, function=graph.name)
 
 
-def _bisect(graph: Graph, cluster: Cluster, builder: EngineBuilder, context: BuildContext) -> str:
+def _bisect(graph: Graph, cluster: Cluster, builds: Builds) -> str:
     """Return the last node of the shortest prefix, in topological order, that fails to build (prefixes are convex)."""
     members = [n for n in cluster.nodes if graph.facts.get(CLUSTER, n)]
 
     def fails(count: int) -> bool:
         prefix = make_cluster(graph, members[:count], cluster.id, cluster.engine)
-        return isinstance(_try(builder, prefix, context), BuildError)
+        return isinstance(builds.outcome(graph, prefix), BuildError)
 
     low, high = 0, len(members)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if fails(middle) else (middle, high)
     return members[high - 1] if members else ""
-
-
-def _try(builder: EngineBuilder, cluster: Cluster, context: BuildContext) -> BuiltEngine | BuildError:
-    try:
-        return builder.build(cluster, context)
-    except BuildError as error:
-        return error
-    except OptionError:
-        raise
-    except Exception as error:  # a plugin may fail in any way; what it cannot build stays native
-        return BuildError(f"engine {cluster.engine} failed to build: {type(error).__name__}: {error}")
 
 
 def _renumber(built: Built, id: str) -> Built:

@@ -270,8 +270,8 @@ class HasDevices(Protocol):
 class HasCacheKey(Protocol):
     """What an engine builder may have besides: a say in when an engine that was built before is as good as a new one.
 
-    Always counted are the cluster, the options, the code of the builder and of the converters with the versions of their
-    distributions and of what those require, and the versions of TensorFlow and NumPy.
+    Always counted are the cluster, the options, the code of the builder and of the converters, the versions of their
+    distributions and of what those require, and those of TensorFlow and NumPy.
     """
 
     def cache_key(self, options: Mapping[str, Any]) -> str | None:

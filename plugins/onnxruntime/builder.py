@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tfgraft.graph.graph import Graph
+from tfgraft.cache.code import version_of
 from tfgraft.graph.views import const_info, const_value
 from tfgraft.plugins.onnxruntime.int8 import INT8
 from tfgraft.plugins.onnxruntime.options import OnnxRuntimeOptions
@@ -19,7 +19,6 @@ from tfgraft.registry.support import SUPPORTED, Support, Unsupported
 if TYPE_CHECKING:
     from tfgraft.converters.onnx.model import OnnxModel
 
-_NEARLY_ALL = 0.8
 _PARALLEL = frozenset(
     {"Conv", "ConvTranspose", "LSTM", "GRU", "RNN", "Loop", "Scan", "MaxPool", "AveragePool", "Resize"}
 )
@@ -53,6 +52,12 @@ class OnnxRuntimeBuilder:
         """Raise ValueError naming the first option that is unknown or cannot be."""
         OnnxRuntimeOptions.of(options)
 
+    def cache_key(self, options: Mapping[str, Any]) -> str:
+        """Engines are ONNX models, which depend on no device; what is refused depends on the providers here."""
+        ort = importlib.import_module("onnxruntime")
+        versions = [f"{name}={version_of(name)}" for name in ("onnx", "tf2onnx")]
+        return " ".join([f"onnxruntime={ort.__version__}", *versions, *ort.get_available_providers()])
+
     def build(self, cluster: Cluster, context: BuildContext) -> BuiltEngine:
         """Convert the cluster and load the model once, unoptimized, so that what is built is known to load."""
         from tfgraft.converters.onnx.model import cluster_to_onnx
@@ -60,8 +65,10 @@ class OnnxRuntimeBuilder:
         ort = importlib.import_module("onnxruntime")
         options = OnnxRuntimeOptions.of(context.options)
         if options.spinning is None:
-            options = replace(options, spinning=_is_nearly_all(cluster, context.graph))
-        converted = cluster_to_onnx(cluster, context.graph, context.registry, self.converters)
+            options = replace(options, spinning=context.alone)
+        converted = cluster_to_onnx(
+            cluster, context.graph, context.registry, self.converters, domains=options.domains
+        )
         if options.intra_op_threads == 0 and _is_small(converted):
             options = replace(options, intra_op_threads=1)
         payload = converted.model.SerializeToString()
@@ -96,12 +103,6 @@ class OnnxRuntimeBuilder:
         options = OnnxRuntimeOptions.of(engine.metadata["options"])
         session, values = make_session(ort, engine.payload, engine.metadata["weights"], weights, options)
         return OnnxRuntimeExecutor(session, values, engine.inputs, engine.outputs)
-
-
-def _is_nearly_all(cluster: Cluster, graph: Graph) -> bool:
-    """Tell whether little but the cluster runs when the graph does: then spinning threads disturb nobody."""
-    taken = sum(graph.node(name).op != "Const" for name in cluster.nodes)
-    return not graph.name and taken >= _NEARLY_ALL * sum(node.op != "Const" for node in graph)
 
 
 def _is_small(converted: OnnxModel) -> bool:

@@ -36,6 +36,10 @@ class ReferenceBuilder:
         """Raise ValueError naming the first option that is unknown or cannot be."""
         ReferenceOptions.of(options)
 
+    def cache_key(self, options: Mapping[str, Any]) -> str | None:
+        """Return what TensorRT's engines depend on: it is asked whether it would build them."""
+        return TensorRtBuilder().cache_key(ReferenceOptions.of(options).tensorrt)
+
     def build(self, cluster: Cluster, context: BuildContext) -> BuiltEngine:
         """Let TensorRT build the cluster, read the network back and serialize it with all its weights."""
         from tfgraft.plugins.reference.read import UnreadableNetwork, read_network

@@ -19,7 +19,7 @@ from tfgraft.plugins.protocol import (
     Int8Rules,
     OptionError,
 )
-from tfgraft.plugins.tensorrt.flavour import available, find_flavour
+from tfgraft.plugins.tensorrt.flavour import NoTensorRt, available, find_flavour
 from tfgraft.plugins.tensorrt.int8 import INT8
 from tfgraft.plugins.tensorrt.isolate import make_plan_isolated
 from tfgraft.plugins.tensorrt.log import process_logger
@@ -57,6 +57,17 @@ class TensorRtBuilder:
     def check_options(self, options: Mapping[str, Any]) -> None:
         """Raise ValueError naming the first option that is unknown or cannot be."""
         TensorRtOptions.of(options)
+
+    def cache_key(self, options: Mapping[str, Any]) -> str | None:
+        """Engines are for one version of TensorRT, and for the GPU that is here unless the options name others."""
+        from tfgraft.runtime.cuda import devices_here  # the runtime registers its op, for which building has no need
+
+        chosen = TensorRtOptions.of(options)
+        try:
+            flavour, trt = find_flavour(chosen.flavour)
+        except NoTensorRt:  # the build says it better
+            return None
+        return f"{flavour} {trt.__version__} {'' if chosen.compute_capabilities else devices_here()}"
 
     def build(self, cluster: Cluster, context: BuildContext) -> BuiltEngine:
         """Convert the cluster, build the network, serialize the engine."""
@@ -119,7 +130,7 @@ def _with_alike(error: BuildError, cluster: Cluster, context: BuildContext) -> B
         return error
     op = context.graph.node(error.node).op
     alike = {name: str(error) for name in cluster.nodes if context.graph.node(name).op == op and name != error.node}
-    return BuildError(str(error), error.node, error.code, {**alike, **error.others})
+    return BuildError(str(error), error.node, error.code, {**alike, **error.others}, error.lasting)
 
 
 def _check_ranks(cluster: Cluster, context: BuildContext) -> None:

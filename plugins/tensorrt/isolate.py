@@ -17,6 +17,8 @@ from tfgraft.plugins.tensorrt.options import TensorRtOptions
 from tfgraft.plugins.tensorrt.plan import Plan, Source, make_plan
 from tfgraft.plugins.tensorrt.profiles import Profile
 
+_KILLED = -9
+"""How a process ends that the system has stopped because memory ran out."""
 _JOB, _RESULT, _ERRORS = "job.pickle", "result.pickle", "stderr.txt"
 
 
@@ -28,11 +30,12 @@ class _Failure:
     node: str | None = None
     code: str = ""
     others: tuple[tuple[str, str], ...] = ()
+    lasting: bool = True
 
     def error(self) -> Exception:
         if not self.code:
             return OptionError(self.message)
-        return BuildError(self.message, self.node, self.code, dict(self.others))
+        return BuildError(self.message, self.node, self.code, dict(self.others), self.lasting)
 
 
 def make_plan_isolated(source: Source, profiles: Sequence[Profile], options: TensorRtOptions) -> Plan:
@@ -63,7 +66,9 @@ def make_plan_isolated(source: Source, profiles: Sequence[Profile], options: Ten
                 return answer
             raise answer.error()
         last = (where / _ERRORS).read_text(errors="replace").strip().rpartition("\n")[2]
-    raise BuildError(f"the process that built it {_end(code)}{': ' + last if last else ''}", None, "engine-rejected")
+    lasting = code != _KILLED
+    message = f"the process that built it {_end(code)}{': ' + last if last else ''}"
+    raise BuildError(message, None, "engine-rejected", lasting=lasting)
 
 
 def _run(where: Path, errors: Any, timeout: float | None) -> int:
@@ -72,7 +77,7 @@ def _run(where: Path, errors: Any, timeout: float | None) -> int:
         try:
             return process.wait(timeout)
         except subprocess.TimeoutExpired:
-            raise BuildError(f"TensorRT has not built it within {timeout} seconds") from None
+            raise BuildError(f"TensorRT has not built it within {timeout} seconds", lasting=False) from None
         finally:
             process.kill()
 
@@ -93,7 +98,7 @@ def work(job: str, result: str) -> None:
     try:
         answer = make_plan(source, profiles, options)
     except BuildError as error:
-        answer = _Failure(str(error), error.node, error.code, tuple(error.others.items()))
+        answer = _Failure(str(error), error.node, error.code, tuple(error.others.items()), error.lasting)
     except OptionError as error:
         answer = _Failure(str(error))
     Path(result).write_bytes(pickle.dumps(answer))

@@ -82,7 +82,7 @@ def make_plan(source: Source, profiles: Sequence[Profile], options: TensorRtOpti
     del watching
     if plan is None:
         if watch.expired():
-            raise BuildError(f"TensorRT has not built it within {options.timeout} seconds")
+            raise BuildError(f"TensorRT has not built it within {options.timeout} seconds", lasting=False)
         reason = logger.take() or "TensorRT does not say why"
         raise BuildError(f"TensorRT refuses it: {reason}", culprit(reason, made.origins), "engine-rejected")
     metadata = {
@@ -115,7 +115,8 @@ def _builder(trt: Any, logger: Any) -> Any:
         return trt.Builder(logger)
     except Exception as error:  # pybind raises a TypeError when TensorRT makes none
         reason = logger.take() or str(error)
-        raise BuildError(f"TensorRT has no builder on this machine: {reason}", None, "no-engine") from error
+        message = f"TensorRT has no builder on this machine: {reason}"
+        raise BuildError(message, None, "no-engine", lasting=False) from error
 
 
 def _config(trt: Any, builder: Any, flavour: str, options: TensorRtOptions) -> Any:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tfgraft import gpu as gpu
     from tfgraft import runtime as runtime
     from tfgraft.api import calibrate, optimize, plan
+    from tfgraft.cache.cache import EngineCache
     from tfgraft.calibration.table import CalibrationTable
     from tfgraft.grafted import Grafted
     from tfgraft.passes.default import default_pipeline
@@ -27,6 +28,7 @@ _WHERE = {
     "Agreement": "tfgraft.precision.budget",
     "Budget": "tfgraft.precision.budget",
     "CalibrationTable": "tfgraft.calibration.table",
+    "EngineCache": "tfgraft.cache.cache",
     "Fidelity": "tfgraft.precision.budget",
     "Grafted": "tfgraft.grafted",
     "Pipeline": "tfgraft.passes.pipeline",
@@ -44,6 +46,7 @@ __all__ = [
     "Agreement",
     "Budget",
     "CalibrationTable",
+    "EngineCache",
     "Fidelity",
     "Grafted",
     "Pipeline",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
+from tfgraft.cache.cache import EngineCache
 from tfgraft.calibration.observers import Observer
 from tfgraft.calibration.table import CalibrationTable
 from tfgraft.grafted import Grafted
@@ -45,6 +47,8 @@ def optimize(
     observer: str | Observer = "percentile",
     accuracy: Budget | None = None,
     verify: bool | Verification = False,
+    cache: bool | str | os.PathLike[str] | EngineCache | None = None,
+    executor: Executor | None = None,
     **engine_options: Any,
 ) -> Grafted:
     """Graft engines into a model: every part that the engine supports becomes one node, TensorFlow keeps the rest.
@@ -73,6 +77,10 @@ def optimize(
         accuracy: how much of a metric the model may lose; layers are given back to float32 until it holds.
         verify: compare each engine with its native segment and with float32 on feeds of the calibration data, for the
             report; `Verification` says more, such as to fall back where a bound is broken.
+        cache: where engines and conversions are kept and found again: True for the user's cache folder, a folder, or an
+            `EngineCache`; None for nowhere.
+        executor: builds several engines at once: a `ProcessPoolExecutor` say, or one of Dask's or Ray's; None: they are
+            built one after the other, in this process. It is not shut down.
         engine_options: options of the engine builder, such as `intra_op_threads=2`.
 
     Returns:
@@ -86,6 +94,7 @@ def optimize(
     # The engine node can only be checked and written where its op is registered.
     from tfgraft import runtime
 
+    store = EngineCache.of(cache)
     registry = registry or Registry.default()
     builder = builder_of(registry, engine)
     builder.check_options(engine_options)
@@ -97,7 +106,7 @@ def optimize(
     chosen = pipeline or default_pipeline(
         minimum_segment_size=minimum_segment_size, maximum_engines=maximum_engines, denylist=_entries(denylist)
     )
-    job = Job(loaded, registry, engine, engine_options, strict, progress)
+    job = Job(loaded, registry, engine, engine_options, strict, progress, store, executor)
     verification = Verification() if verify is True else verify or None
     result = Lowering(job, chosen, wanted, accuracy, verification).grafted()
     if result.report.clusters:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tfgraft.cache.cache import EngineCache
 from tfgraft.errors import ModelError
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.graphdef import from_graph_def
@@ -29,7 +31,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Job:
-    """A loaded model, the engine it is for, and how to run passes on it."""
+    """A loaded model, the engine it is for, and how to run passes on it; see `PassContext` for the rest."""
 
     loaded: LoadedModel
     registry: Registry
@@ -37,6 +39,8 @@ class Job:
     options: Mapping[str, Any] = field(default_factory=dict)
     strict: bool = False
     progress: Progress | None = None
+    cache: EngineCache | None = None
+    executor: Executor | None = None
 
     def graph(self) -> Graph:
         """Return the model's graph, a new one each time.
@@ -64,6 +68,7 @@ class Job:
         """
         graph = self.graph()
         ctx = PassContext(self.registry, self.engine, dict(self.options), strict=self.strict)
+        ctx.cache, ctx.executor = self.cache, self.executor
         if self.progress is not None:
             ctx.progress = self.progress
         before = [(one.name, node.name, node.op) for one in ctx.graphs(graph) for node in one]

@@ -15,6 +15,8 @@ _PROTOTYPES: dict[str, tuple[Any, ...]] = {
     "cuGetErrorName": (c_int, POINTER(c_char_p)),
     "cuGetErrorString": (c_int, POINTER(c_char_p)),
     "cuInit": (c_uint,),
+    "cuDriverGetVersion": (POINTER(c_int),),
+    "cuDeviceGetCount": (POINTER(c_int),),
     "cuDeviceGet": (POINTER(c_int), c_int),
     "cuDeviceTotalMem_v2": (POINTER(c_size_t), c_int),
     "cuCtxGetDevice": (POINTER(c_int),),
@@ -83,8 +85,25 @@ class Cuda:
 
     def describe(self) -> str:
         """Return the current device's name and compute capability, such as "NVIDIA L4 (compute capability 8.9)"."""
-        device, major, minor = c_int(), c_int(), c_int()
+        device = c_int()
         self._call("cuCtxGetDevice", byref(device))
+        return self._describe(device)
+
+    def describe_all(self) -> list[str]:
+        """Return the driver's version and the same of every device; it needs no context and makes none."""
+        version, count = c_int(), c_int()
+        self._call("cuInit", 0)
+        self._call("cuDriverGetVersion", byref(version))
+        self._call("cuDeviceGetCount", byref(count))
+        found = [f"driver {version.value}"]
+        for ordinal in range(count.value):
+            device = c_int()
+            self._call("cuDeviceGet", byref(device), ordinal)
+            found.append(self._describe(device))
+        return found
+
+    def _describe(self, device: c_int) -> str:
+        major, minor = c_int(), c_int()
         self._call("cuDeviceGetAttribute", byref(major), _MAJOR, device)
         self._call("cuDeviceGetAttribute", byref(minor), _MINOR, device)
         name = ctypes.create_string_buffer(256)
@@ -124,3 +143,11 @@ class Cuda:
             self._library = library
             return library
         raise CudaError(f"there is no CUDA driver here (none of {', '.join(_LIBRARIES)} can be loaded)")
+
+
+def devices_here() -> str:
+    """Return the driver's version and all devices, as text; empty where there is no driver or no device."""
+    try:
+        return "; ".join(Cuda().describe_all())
+    except CudaError:
+        return ""
