@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tfgraft.graph.view import TensorInfo
-from tfgraft.plugins.protocol import Array
+from tfgraft.plugins.protocol import Array, Outputs
 
 Dims = tuple[int, ...]
 ShapeRule = Callable[[Sequence[Array]], tuple[Dims, ...]]
@@ -31,3 +31,22 @@ def shape_rule(inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo]) -> S
     return lambda arrays: tuple(
         tuple(d if source is None else arrays[source[0]].shape[source[1]] for d, source in plan) for plan in plans
     )
+
+
+class EmptyInput(ValueError):
+    """An engine is not to be run on these inputs: one has no elements, and an output has some."""
+
+
+def allocate_empty(rule: ShapeRule | None, inputs: Sequence[Array], outputs: Outputs) -> None:
+    """Allocate the outputs of a call whose inputs have no elements, where the outputs have none either.
+
+    For engines that leave undefined what becomes of nothing, as in a sum over no elements.
+
+    Raises:
+        EmptyInput: an output has elements, or it is not known whether it has.
+    """
+    shapes = None if rule is None else rule(inputs)
+    if shapes is None or not all(0 in shape for shape in shapes):
+        raise EmptyInput("an input has no elements, of which the engine gives no defined result")
+    for i, shape in enumerate(shapes):
+        outputs.allocate(i, shape)

@@ -7,7 +7,7 @@ from typing import Any
 
 from tfgraft.graph.view import TensorInfo
 from tfgraft.plugins.protocol import Array, Outputs
-from tfgraft.plugins.shape_rule import shape_rule
+from tfgraft.plugins.shape_rule import allocate_empty, shape_rule
 
 
 class _Request:
@@ -20,7 +20,8 @@ class _Request:
     def __init__(self, made: Any, inputs: int, outputs: int) -> None:
         self.made = made
         # The public method converts and copies in each call; the one below it takes tensors as they are set.
-        self.infer = super(type(made), made).infer
+        plain: Any = super(type(made), made)
+        self.infer = plain.infer
         self.inputs: list[Array | None] = [None] * inputs
         self.outputs: list[Array | None] = [None] * outputs
 
@@ -44,7 +45,14 @@ class OpenVinoExecutor:
         self._free: list[_Request] = []
 
     def run(self, inputs: Sequence[Array], outputs: Outputs) -> None:
-        """See `tfgraft.plugins.protocol.Executor`."""
+        """See `tfgraft.plugins.protocol.Executor`.
+
+        Raises:
+            EmptyInput: an input is empty and an output is not: OpenVINO leaves undefined what a sum over nothing is.
+        """
+        if not all(array.size for array in inputs):
+            allocate_empty(self._rule, inputs, outputs)
+            return
         try:
             request = self._free.pop()
         except IndexError:

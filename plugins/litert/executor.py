@@ -1,0 +1,119 @@
+"""Running a LiteRT model on TensorFlow's buffers."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tfgraft.graph.view import TensorInfo
+from tfgraft.plugins.protocol import Array, Outputs
+from tfgraft.plugins.shape_rule import allocate_empty, shape_rule
+from tfgraft.quiet import quiet_stderr
+
+Shapes = tuple[tuple[int, ...], ...]
+
+
+class _Maker:
+    """Makes interpreters. The first one in a process writes to standard error that it uses XNNPACK."""
+
+    def __init__(self) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        self._class = Interpreter
+        self._told = False
+        self._lock = threading.Lock()
+
+    def make(self, model: bytes, threads: int, order: Sequence[int], shapes: Shapes) -> Any:
+        """Return an interpreter that is ready for inputs of these shapes."""
+        if self._told:
+            return self._make(model, threads, order, shapes)
+        with self._lock, quiet_stderr():
+            made = self._make(model, threads, order, shapes)
+            self._told = True
+        return made
+
+    def _make(self, model: bytes, threads: int, order: Sequence[int], shapes: Shapes) -> Any:
+        interpreter = self._class(model_content=model, num_threads=threads)
+        for detail, i in zip(interpreter.get_input_details(), order, strict=True):
+            if tuple(detail["shape"]) != shapes[i]:
+                interpreter.resize_tensor_input(detail["index"], shapes[i])
+        interpreter.allocate_tensors()
+        return interpreter
+
+
+@functools.cache
+def _maker() -> _Maker:
+    return _Maker()
+
+
+class _Ready:
+    """An interpreter that is ready for one set of input shapes; one call uses it at a time."""
+
+    def __init__(self, interpreter: Any, order: Sequence[int], shapes: Shapes) -> None:
+        details = interpreter.get_input_details()
+        self.shapes = shapes
+        self._inputs = [(detail["index"], i) for detail, i in zip(details, order, strict=True)]
+        self._outputs = [interpreter.tensor(detail["index"]) for detail in interpreter.get_output_details()]
+        self._set, self._invoke = interpreter.set_tensor, interpreter.invoke
+
+    def run(self, inputs: Sequence[Array], outputs: Outputs) -> None:
+        for index, i in self._inputs:
+            self._set(index, inputs[i])
+        self._invoke()
+        for i, tensor in enumerate(self._outputs):
+            result = tensor()
+            outputs.allocate(i, result.shape)[...] = result
+
+
+class LiteRtExecutor:
+    """Runs a model; thread-safe: each call takes an interpreter from a pool.
+
+    An interpreter is made ready for the shapes of its inputs once, so the pool has several where shapes change or calls
+    come at the same time; those that were not used for longest are dropped. Inputs and outputs are copied, since
+    LiteRT plans its own memory.
+    """
+
+    def __init__(
+        self,
+        model: bytes,
+        order: Sequence[int],
+        inputs: Sequence[TensorInfo],
+        outputs: Sequence[TensorInfo],
+        threads: int,
+        maximum: int,
+    ) -> None:
+        """`order` says which of the engine's inputs each of the model's is; `maximum` bounds the pool."""
+        self._make: Callable[[Shapes], _Ready] = lambda shapes: _Ready(
+            _maker().make(model, threads, order, shapes), order, shapes
+        )
+        self._rule = shape_rule(inputs, outputs)
+        self._maximum = maximum
+        self._idle: list[_Ready] = []
+        self._lock = threading.Lock()
+        if all(info.is_static for info in inputs):
+            self._idle.append(self._make(tuple(info.shape or () for info in inputs)))
+
+    def run(self, inputs: Sequence[Array], outputs: Outputs) -> None:
+        """See `tfgraft.plugins.protocol.Executor`.
+
+        Raises:
+            EmptyInput: an input is empty and an output is not.
+        """
+        if not all(array.size for array in inputs):
+            allocate_empty(self._rule, inputs, outputs)
+            return
+        shapes = tuple([array.shape for array in inputs])
+        ready = self._take(shapes) or self._make(shapes)
+        ready.run(inputs, outputs)
+        with self._lock:
+            self._idle.append(ready)
+            del self._idle[: -self._maximum]
+
+    def _take(self, shapes: Shapes) -> _Ready | None:
+        with self._lock:
+            for i in range(len(self._idle) - 1, -1, -1):
+                if self._idle[i].shapes == shapes:
+                    return self._idle.pop(i)
+        return None
