@@ -43,6 +43,8 @@ ONNX_TYPES: dict[str, int] = {
 }
 """ONNX element types by TensorFlow's type names."""
 
+CONTRIB = "com.microsoft"
+"""The domain of ONNX Runtime's own ops."""
 OPSET = 18
 IR_VERSION = 10
 

@@ -36,10 +36,11 @@ def _labels(view: NodeView) -> tuple[list[str], str]:
 
 
 def _plan(view: NodeView) -> _Product | None:
-    """Return the matrix product that an equation is, or None."""
+    """Return the matrix product that an equation is, with the fewest tensors to transpose, or None."""
     operands, output = _labels(view)
     if len(operands) != 2 or any(len(set(x)) != len(x) or not x.isalpha() for x in operands):
         return None
+    plans = []
     for swapped in (False, True):
         left, right = operands[::-1] if swapped else operands
         contracted = "".join(c for c in left if c in right and c not in output)
@@ -52,9 +53,16 @@ def _plan(view: NodeView) -> _Product | None:
         if batch and len(rows) > 1:
             continue
         # Without batch labels the left operand may have any number of leading dimensions: only the right one is merged.
-        if output.startswith(batch + rows) or swapped:
-            return _Product(left, right, batch, rows, contracted, columns, swapped)
-    return None
+        plans.append(_Product(left, right, batch, rows, contracted, columns, swapped))
+    return min(plans, key=lambda plan: _transposes(view, plan, output), default=None)
+
+
+def _transposes(view: NodeView, plan: _Product, output: str) -> int:
+    """Return how many tensors a product needs in another order than they have; constants are laid out beforehand."""
+    left_i, right_i = (1, 0) if plan.swapped else (0, 1)
+    left = not view.inputs[left_i].is_constant and plan.batch + plan.rows + plan.contracted != plan.left
+    right = not view.inputs[right_i].is_constant and plan.batch + plan.contracted + plan.columns != plan.right
+    return left + right + (plan.result != output)
 
 
 def _check(view: NodeView) -> Support:

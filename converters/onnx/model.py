@@ -6,15 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tfgraft.converters.onnx.context import OnnxContext, WeightUse
+from tfgraft.converters.onnx.context import CONTRIB, OnnxContext, WeightUse
+from tfgraft.converters.onnx.fusions.attention import fuse_attention
 from tfgraft.converters.onnx.fusions.clip import fuse_clip
+from tfgraft.converters.onnx.fusions.dense import fuse_dense
+from tfgraft.converters.onnx.fusions.gelu import fuse_gelu
 from tfgraft.converters.onnx.fusions.hard_swish import fuse_hard_swish
 from tfgraft.converters.onnx.fusions.integer_bias import fuse_integer_bias
+from tfgraft.converters.onnx.fusions.layer_norm import fuse_layer_norm
 from tfgraft.converters.onnx.fusions.own_integers import own_integers
 from tfgraft.converters.onnx.fusions.prelu import fuse_prelu
 from tfgraft.converters.onnx.fusions.quantized_average import fuse_quantized_average
 from tfgraft.converters.onnx.fusions.quantized_pad import fuse_quantized_pad
 from tfgraft.converters.onnx.fusions.rewriter import Rewriter
+from tfgraft.converters.onnx.fusions.shapes import inferred_shapes
 from tfgraft.converters.orders import UNIT
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.ref import TensorRef
@@ -24,7 +29,9 @@ from tfgraft.plugins.protocol import BuildError, Cluster
 from tfgraft.registry.registry import Registry
 from tfgraft.registry.support import Unsupported
 
-_FUSIONS = (fuse_clip, fuse_prelu, fuse_hard_swish)
+_FUSIONS = (fuse_dense, fuse_layer_norm, fuse_clip, fuse_prelu, fuse_hard_swish)
+_CONTRIB_FUSIONS = (fuse_gelu, fuse_attention)
+"""Rewrites as nodes of `CONTRIB`."""
 _INTEGER_FUSIONS = (fuse_quantized_pad, fuse_quantized_average, fuse_integer_bias)
 
 
@@ -52,12 +59,14 @@ def cluster_to_onnx(
     registry: Registry,
     sets: tuple[str, ...],
     quantized: frozenset[str] = frozenset({"int8", "uint8", "int32"}),
+    domains: frozenset[str] = frozenset(),
 ) -> OnnxModel:
     """Convert a cluster of a graph.
 
     Args:
         sets: the converter sets to ask, strongest first.
         quantized: the integer types that whoever loads the model takes between QuantizeLinear and DequantizeLinear.
+        domains: whose ops it takes besides those of ONNX; `CONTRIB` is the one that matters.
 
     Raises:
         BuildError: a node is refused or its conversion fails; the node is named.
@@ -77,8 +86,7 @@ def cluster_to_onnx(
         ctx.node("Identity", [ctx.value(ref)])
         ctx.nodes[-1].output[0] = f"output_{i}"
         outputs.append(ctx.value_info(f"output_{i}", info))
-    _fuse(ctx, graph)
-    ctx.drop_unread(output.name for output in outputs)
+    _fuse(ctx, graph, inputs, outputs, domains)
     return OnnxModel(
         ctx.model(inputs, outputs),
         tuple(ctx.weight_uses),
@@ -88,7 +96,7 @@ def cluster_to_onnx(
     )
 
 
-def _fuse(ctx: OnnxContext, graph: Graph) -> None:
+def _fuse(ctx: OnnxContext, graph: Graph, inputs: list[Any], outputs: list[Any], domains: frozenset[str]) -> None:
     """Rewrite what ONNX Runtime runs faster in another form; float32 only, where that was measured."""
     shapes: dict[str, tuple[int, ...]] = {}
     for name, (ref, perm) in ctx.held_values().items():
@@ -96,11 +104,16 @@ def _fuse(ctx: OnnxContext, graph: Graph) -> None:
         if info.dtype == "float32" and info.shape is not None:
             order = range(len(info.shape)) if perm is None else perm
             shapes[name] = tuple(1 if d == UNIT else info.shape[d] for d in order)
-    for fuse in (*_FUSIONS, *(_INTEGER_FUSIONS if "int32" in ctx.quantized else ())):
+    if any(node.op_type == "MatMul" for node in ctx.nodes):
+        shapes = inferred_shapes(ctx, inputs, outputs, shapes)
+    fusions = [*_FUSIONS, *(_CONTRIB_FUSIONS if CONTRIB in domains else ())]
+    for fuse in (*fusions, *(_INTEGER_FUSIONS if "int32" in ctx.quantized else ())):
         rewriter = Rewriter(ctx, shapes, lambda ref: const_value(graph.node(ref.node)))
         if fuse(rewriter):
             rewriter.finish()
+            ctx.drop_unread(output.name for output in outputs)
     own_integers(ctx)
+    ctx.drop_unread(output.name for output in outputs)
 
 
 def _convert(ctx: OnnxContext, graph: Graph, registry: Registry, sets: tuple[str, ...], name: str) -> None:

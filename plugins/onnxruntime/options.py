@@ -12,6 +12,9 @@ _CONFIG = {"session.qdq_matmulnbits_accuracy_level": "1", "session.x64quantpreci
 are quantized too. And on processors without integer dot products (x86 before AVX-512 VNNI), whose instructions for
 uint8 times int8 saturate in 16 bits, 1 takes kernels that do not."""
 
+_OWN_OPS = frozenset({"CPUExecutionProvider", "CUDAExecutionProvider"})
+"""Providers that run ops of ONNX Runtime's own; others would leave them to the CPU."""
+
 
 @dataclass(frozen=True)
 class OnnxRuntimeOptions:
@@ -65,6 +68,12 @@ class OnnxRuntimeOptions:
         if not made.providers:
             raise ValueError("option providers needs at least one execution provider")
         return made
+
+    @property
+    def domains(self) -> frozenset[str]:
+        """Whose ops models may have besides ONNX's: ONNX Runtime's own, where all providers run these."""
+        names = {provider if isinstance(provider, str) else provider[0] for provider in self.providers}
+        return frozenset({"com.microsoft"}) if names <= _OWN_OPS else frozenset()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the options as plain data."""
