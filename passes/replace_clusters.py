@@ -16,7 +16,7 @@ from tfgraft.graph.views import TENSORS, const_source, tensor_info
 from tfgraft.passes.base import PassContext, PassResult
 from tfgraft.passes.build_engines import Built
 from tfgraft.passes.prune import Prune
-from tfgraft.passes.segment import call_node, segment_function
+from tfgraft.passes.segment import call_node, keep_functional, segment_function
 from tfgraft.plugins.protocol import Cluster, device_kinds
 from tfgraft.runtime.node import engine_node_def
 
@@ -118,6 +118,7 @@ def _engine(graph: Graph, built: Built, strict: bool, kinds: tuple[str, ...]) ->
     name = graph.unique_name(f"{PREFIX}/{cluster.id}")
     device = on_device(graph.node(first).device, kinds)
     if built.engine.call is not None:
+        keep_functional(graph.library, segment)
         return call_node(graph, cluster, name, segment, device, built.engine.call)
     node_def = engine_node_def(
         name,

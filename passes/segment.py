@@ -9,7 +9,7 @@ from tensorflow.core.framework import function_pb2
 
 from tfgraft.graph import dtypes
 from tfgraft.graph.attrs import Attrs, DType, FunctionRef
-from tfgraft.graph.functions import OUTLINED
+from tfgraft.graph.functions import OUTLINED, FunctionLibrary, called_by
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.graphdef import node_to_def
 from tfgraft.graph.node import Node
@@ -17,6 +17,8 @@ from tfgraft.graph.ref import TensorRef
 from tfgraft.graph.view import without_symbols
 from tfgraft.graph.views import const_source, tensor_info
 from tfgraft.plugins.protocol import Cluster
+
+_LOWER = "_lower_using_switch_merge"
 
 
 def segment_function(graph: Graph, cluster: Cluster, name: str) -> Any:
@@ -74,10 +76,34 @@ def call_node(
         "Tin": tuple(DType(tensor_info(graph, ref).dtype) for ref in (*cluster.inputs, *cluster.weights)),
         "Tout": tuple(DType(info.dtype) for info in infos),
         "f": FunctionRef(segment),
+        # Inside of a function TensorFlow wants attributes even where they have their defaults.
+        **dict.fromkeys(("config", "config_proto", "executor_type"), ""),
         "_output_shapes": tuple(without_symbols(info.shape) for info in infos),
         **attrs,
     }
     return Node(name, "StatefulPartitionedCall" if stateful else "PartitionedCall", device, Attrs(values))
+
+
+def keep_functional(library: FunctionLibrary, name: str) -> None:
+    """Have the control flow of a function, and of those that it calls, stay calls of functions.
+
+    TensorFlow takes loops and branches apart into ops of its executor where an attribute allows it, also, in sessions,
+    inside of functions that something else is to run.
+    """
+    waiting, seen = [name], set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name in seen or name not in library:
+            continue
+        seen.add(name)
+        function = function_pb2.FunctionDef()
+        function.CopyFrom(library.get(name))
+        lowered = [node for node in function.node_def if _LOWER in node.attr]
+        for node in lowered:
+            del node.attr[_LOWER]
+        if lowered:
+            library.add(function)
+        waiting.extend(inner for node in function.node_def for inner in called_by(node))
 
 
 def _free(wanted: str, taken: set[str]) -> str:

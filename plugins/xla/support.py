@@ -18,6 +18,8 @@ TYPES = PLAIN | {"bfloat16", "complex64", "complex128"}
 """Types that clusters exchange with TensorFlow; what passes inside of a function may have others."""
 _FREE_SIZE = frozenset({"Where", "Unique", "UniqueV2", "ListDiff", "DynamicPartition", "NonMaxSuppressionV3"})
 """Ops with XLA kernels whose results are as large as values, not shapes, make them."""
+_DIFFERENT = {"NonMaxSuppressionV4": "fills up its result with other boxes than TensorFlow's"}
+"""Ops with XLA kernels that give other results than TensorFlow's."""
 
 
 class XlaSupport:
@@ -39,12 +41,12 @@ class XlaSupport:
     def check(self, view: NodeView) -> Support:
         """Say whether XLA compiles a node.
 
-        Codes: no-converter, dtype, unknown-dim, stateful, control-flow.
+        Codes: no-converter, dtype, unknown-dim, wrong-result, stateful, control-flow.
         """
-        refusal = _free_size(view.node) or self._on(view.node.device).refusal(view.node)
+        refusal = _refusal(view.node, self._on(view.node.device))
         if refusal is None and view.library is not None:
             refusal = self._inside(view.node, view.library)
-        return refusal or SUPPORTED
+        return SUPPORTED if refusal is None else refusal
 
     def _on(self, device: str) -> Kernels:
         kind = device_kind(device)
@@ -67,7 +69,7 @@ class XlaSupport:
             for inner in body:
                 if inner.op in (ARG, "Const"):
                     continue
-                if refusal := _free_size(inner) or kernels.refusal(inner):
+                if (refusal := _refusal(inner, kernels)) is not None:
                     return _in(node, refusal.message, inner.op)
                 if library.opdefs.is_stateful(inner.op) and inner.op not in FUNCTIONAL_CONTROL_FLOW:
                     return Unsupported("stateful", f"{node.op} calls {name!r}, where {inner.op} has state.", inner.op)
@@ -91,13 +93,14 @@ def _in(node: Node, reason: str, culprit: str) -> Unsupported:
     return Unsupported("control-flow", f"{node.op} calls a function that XLA does not compile: {reason}", culprit)
 
 
-def _free_size(node: Node) -> Unsupported | None:
-    padded = node.op == "NonMaxSuppressionV4" and node.attrs.get("pad_to_max_output_size") is True
-    if node.op in _FREE_SIZE or (node.op == "NonMaxSuppressionV4" and not padded):
-        hint = "NonMaxSuppressionV4 with pad_to_max_output_size has a fixed size." if node.op[:3] == "Non" else ""
+def _refusal(node: Node, kernels: Kernels) -> Unsupported | None:
+    """Return why XLA does not compile a node, whatever it calls; None if it does."""
+    if node.op in _FREE_SIZE:
         message = f"The size of what {node.op} gives depends on values, and XLA compiles for fixed sizes."
-        return Unsupported("unknown-dim", message, node.op, hint)
-    return None
+        return Unsupported("unknown-dim", message, node.op)
+    if node.op in _DIFFERENT:
+        return Unsupported("wrong-result", f"XLA's {node.op} {_DIFFERENT[node.op]}.", node.op)
+    return kernels.refusal(node)
 
 
 def _as_it_is(context: Any, view: NodeView) -> None:
