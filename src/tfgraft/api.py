@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from tfgraft.cache.cache import EngineCache
+from tfgraft.cache.conversion import cached
 from tfgraft.calibration.observers import Observer
 from tfgraft.calibration.table import CalibrationTable
 from tfgraft.grafted import Grafted
@@ -108,7 +109,8 @@ def optimize(
     )
     job = Job(loaded, registry, engine, engine_options, strict, progress, store, executor)
     verification = Verification() if verify is True else verify or None
-    result = Lowering(job, chosen, wanted, accuracy, verification).grafted()
+    lowering = Lowering(job, chosen, wanted, accuracy, verification)
+    result = lowering.grafted() if store is None else cached(lowering, store)
     if result.report.clusters:
         runtime.register_engine(builder)
     return result

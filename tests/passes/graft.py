@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 import tfgraft.runtime
+from tfgraft.cache.cache import EngineCache
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.graphdef import from_graph_def, to_graph_def
 from tfgraft.graph.ref import TensorRef
@@ -85,6 +87,9 @@ def graft(
     registry: Registry | None = None,
     engine: str = "onnxruntime",
     pipeline: Pipeline | None = None,
+    cache: EngineCache | None = None,
+    executor: Executor | None = None,
+    engine_options: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Result:
     """Run the default pipeline (with `options`) or a given one; the feeds default to the placeholders."""
@@ -97,7 +102,7 @@ def graft(
     )
     options.setdefault("minimum_segment_size", 1)
     options.setdefault("cut_light", False)  # the clusters of these small graphs are all light
-    ctx = PassContext(registry or Registry.default(), engine)
+    ctx = PassContext(registry or Registry.default(), engine, engine_options or {}, cache=cache, executor=executor)
     collect = Collect()
     (pipeline or default_pipeline(**options)).with_instruments(collect).run(graph, ctx)
     if ctx.engine in ctx.registry.engines:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tfgraft.cli.cache import cache
 from tfgraft.cli.codes import DIFFERS, OK
 from tfgraft.cli.ops import ops
 from tfgraft.cli.terminal import Terminal
@@ -162,6 +163,7 @@ COMMANDS = {
     "bench": bench,
     "engines": engines,
     "ops": ops,
+    "cache": cache,
 }
 
 
@@ -191,7 +193,7 @@ def _optimize(args: argparse.Namespace, terminal: Terminal, options: dict[str, A
     from tfgraft.api import optimize as run
 
     chosen = dict(args.option) if options is None else options
-    more = {"verify": args.verify} if "verify" in args else {}
+    more = {name: getattr(args, name) for name in ("verify", "cache") if name in args}
     return run(args.model, strict=args.strict, **_arguments(args, terminal), **more, **chosen)
 
 

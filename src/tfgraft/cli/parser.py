@@ -34,6 +34,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     optimize.add_argument("--strict", action="store_true", help="engines fail instead of falling back to TensorFlow")
 
+    _add_cache(optimize)
     optimize.add_argument("--verify", action="store_true", help="run each engine beside its native segment and compare")
 
     calibrate = _command(commands, "calibrate", "take the ranges of activations, and write them as a table", common)
@@ -49,6 +50,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     bench = _command(commands, "bench", "compare the grafted model with the original: time and error", common, model)
     bench.add_argument("--strict", action="store_true", help="engines fail instead of falling back to TensorFlow")
+    _add_cache(bench)
     bench.add_argument("--input", type=Path, metavar="FEEDS.npz", help="arrays by input name; default: made up")
     bench.add_argument("--runs", type=_positive, default=50, metavar="N", help="runs of each (default 50)")
     bench.add_argument(
@@ -70,6 +72,9 @@ def make_parser() -> argparse.ArgumentParser:
     ops.add_argument("--engine", action="append", default=[], metavar="E", help="only what this engine uses (repeat)")
     _add_option(ops)
     ops.add_argument("--markdown", type=Path, metavar="FILE", help="write a page with the tables of the engines")
+    cache = _command(commands, "cache", "list what the cache has, or remove it", common)
+    cache.add_argument("action", choices=("ls", "clear"), help="ls lists the entries, clear removes them")
+    cache.add_argument("--cache", type=Path, metavar="DIR", help="default: the user's cache folder")
     return parser
 
 
@@ -138,6 +143,18 @@ def _model() -> argparse.ArgumentParser:
     )
     _add_option(model)
     return model
+
+
+def _add_cache(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--cache",
+        nargs="?",
+        const=True,
+        default=None,
+        metavar="DIR",
+        help="keep engines and conversions in this folder and find them again; --cache alone, as the last argument, "
+        "is the user's cache folder",
+    )
 
 
 def _add_option(parser: argparse.ArgumentParser) -> None:
