@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _PARALLEL = frozenset(
     {"Conv", "ConvTranspose", "LSTM", "GRU", "RNN", "Loop", "Scan", "MaxPool", "AveragePool", "Resize"}
 )
+_SPINNING, _BETWEEN_OPS = 1000, 100
+"""Microseconds for which threads spin when idle: also in between two calls of the engine, or only inside of it."""
 _WORTH_A_THREAD = 1 << 16
 """Elements of a weight or boundary tensor from which on a second thread has something to do."""
 
@@ -65,10 +67,8 @@ class OnnxRuntimeBuilder:
         ort = importlib.import_module("onnxruntime")
         options = OnnxRuntimeOptions.of(context.options)
         if options.spinning is None:
-            options = replace(options, spinning=context.alone)
-        converted = cluster_to_onnx(
-            cluster, context.graph, context.registry, self.converters, domains=options.domains
-        )
+            options = replace(options, spinning=_SPINNING if context.alone else _BETWEEN_OPS)
+        converted = cluster_to_onnx(cluster, context.graph, context.registry, self.converters, domains=options.domains)
         if options.intra_op_threads == 0 and _is_small(converted):
             options = replace(options, intra_op_threads=1)
         payload = converted.model.SerializeToString()

@@ -9,11 +9,14 @@ import numpy as np
 
 from tfgraft.converters.weights import Quantization, lay_out
 from tfgraft.plugins.onnxruntime.options import OnnxRuntimeOptions
+from tfgraft.plugins.onnxruntime.saturation import saturates
 from tfgraft.plugins.protocol import Array
 
 _UNWANTED = ["WeightBiasQuantization"]
 """Optimizers of ONNX Runtime that change results: this one quantizes the float kernel of a convolution whose input and
 output are quantized, with one step for all channels."""
+_PRECISE = "session.x64quantprecision"
+"""Whether ONNX Runtime makes uint8 of int8 weights, for kernels that do not saturate."""
 WeightLayout = Sequence[Any]
 """[initializer name, index of the weight input, permutation, shape, quantization], the last three or None; see
 `WeightUse`."""
@@ -24,6 +27,8 @@ def make_session(
 ) -> tuple[Any, list[Any]]:
     """Return an `InferenceSession` and the OrtValues of its weights, which must live as long as the session."""
     session_options = options.session_options(ort)
+    if b"DequantizeLinear" in payload and _PRECISE not in options.session_config and saturates(ort):
+        session_options.add_session_config_entry(_PRECISE, "1")
     values = []
     for layout in layouts:
         _, index, perm, shape, quantization = layout
