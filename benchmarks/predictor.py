@@ -12,6 +12,7 @@ of the differences to `run_with_iobinding` in the same round.
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import statistics
 import time
@@ -27,6 +28,7 @@ import tfgraft
 from tfgraft.predictor import Predictor
 
 Call = Callable[[], Any]
+BASE = "run_with_iobinding"
 
 
 def mlp(width: int) -> Any:
@@ -55,21 +57,30 @@ def engine_calls(session: Any, x: Any) -> dict[str, Call]:
     binding.bind_input(given.name, "cpu", 0, x.dtype, x.shape, x.ctypes.data)
     binding.bind_output(made.name, "cpu", 0, out.dtype, out.shape, out.ctypes.data)
     value = {given.name: ort.OrtValue.ortvalue_from_numpy(x)}
+    names, feeds = [made.name], {given.name: x}
+
+    def bound() -> Any:
+        session.run_with_iobinding(binding)
+        return out
+
     return {
-        "run_with_iobinding": lambda keep=(x, out): session.run_with_iobinding(binding),
-        "run_with_ort_values": lambda: session.run_with_ort_values([made.name], value),
-        "run": lambda: session.run([made.name], {given.name: x}),
+        BASE: bound,
+        "run_with_ort_values": functools.partial(session.run_with_ort_values, names, value),
+        "run": functools.partial(session.run, names, feeds),
     }
 
 
 def measure(calls: Mapping[str, Call], rounds: int, count: int) -> dict[str, list[float]]:
-    """Return microseconds a call, for each round."""
+    """Return microseconds a call, for each round; who follows whom changes from round to round."""
     times: dict[str, list[float]] = {name: [] for name in calls}
+    random, order = np.random.default_rng(0), list(calls)
     clock = time.perf_counter
     for i in range(rounds + 2):
         samples: dict[str, list[float]] = {name: [] for name in calls}
+        random.shuffle(order)
         for _ in range(count):
-            for name, call in calls.items():
+            for name in order:
+                call = calls[name]
                 start = clock()
                 call()
                 samples[name].append((clock() - start) * 1e6)
@@ -89,18 +100,16 @@ def main() -> None:
     for width in (16, 64, 256):
         pipeline = tfgraft.default_pipeline(cut_light=False)
         grafted = tfgraft.optimize(mlp(width), outputs=["out"], pipeline=pipeline)
-        predictor, function = grafted.predictor(), grafted.function()
+        predictor = grafted.predictor()
         assert predictor.is_direct
         x = np.random.default_rng(1).random((1, width), np.float32)
-        tensor = tf.constant(x)
         calls = {
             **engine_calls(executor_of(predictor)._keep[0], x),
-            "predictor(x)": lambda p=predictor, x=x: p(x),
-            "predictor(x=x)": lambda p=predictor, x=x: p(x=x),
-            "function(tensor)": lambda f=function, t=tensor: f._call_flat([t], f.captured_inputs),
+            "predictor(x)": functools.partial(predictor, x),
+            "predictor(x=x)": functools.partial(predictor, x=x),
         }
         times = measure(calls, args.rounds, args.calls)
-        base = times["run_with_iobinding"]
+        base = times[BASE]
         for name, values in times.items():
             adds = statistics.median(t - b for t, b in zip(values, base, strict=True))
             print(f"{width:>6} {name:<24} {statistics.median(values):>10.2f} {adds:>8.2f}")

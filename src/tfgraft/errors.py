@@ -35,6 +35,10 @@ class FeedError(TfGraftError, ValueError):
     """The values to feed do not fit the model's inputs, or the model cannot run on them."""
 
 
+class EngineError(TfGraftError, RuntimeError):
+    """An engine cannot be loaded or run, and TensorFlow must not run its part of the model instead (`strict=True`)."""
+
+
 def nearest(name: str, known: Iterable[str], n: int = 3, cutoff: float = 0.5) -> str:
     """Return a hint that names the known names nearest to `name`, or an empty string if none is near.
 

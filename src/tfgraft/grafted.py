@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from tfgraft.load.model import LoadedModel, Resource, Signature
+from tfgraft.predictor import Predictor
 from tfgraft.report.report import Graphs, Report
 
 
@@ -76,6 +77,22 @@ class Grafted:
         # The function holds handles only; whoever keeps the function must keep what the handles belong to.
         function.tfgraft_resources = (loaded.resources, loaded.initializers)
         return function
+
+    def predictor(self) -> Predictor:
+        """Return a callable that takes arrays and returns new ones: the quickest way to call the model from Python.
+
+        Where one engine computes the whole model, calls go straight to it, and TensorFlow takes no part in them; else
+        they run `function()`. Inputs are NumPy arrays, or whatever has `__dlpack__`, in the order of `inputs`, which
+        gives the list of outputs as `function()` does; or by the names of the signature, as keywords or as one dict,
+        which gives a dict. It is made once, and may be called from several threads.
+
+        Calls raise `FeedError` where an input is missing or has the wrong type or shape; see `Predictor`.
+        """
+        return self._predictor
+
+    @cached_property
+    def _predictor(self) -> Predictor:
+        return Predictor(self._graph_def, self._loaded, self.function)
 
     def save(self, path: str | os.PathLike[str], options: Any = None) -> None:
         """Write a frozen GraphDef if the path ends in `.pb`, else a SavedModel directory with the original signature.

@@ -5,14 +5,16 @@ A process that only runs grafted graphs needs no more than `import tfgraft.runti
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
-from tfgraft.plugins.protocol import EngineBuilder
+from tfgraft.plugins.protocol import Array, EngineBuilder, device_kinds
 from tfgraft.runtime.counters import Counters, EngineCounters
 from tfgraft.runtime.engines import UnknownEngine
 from tfgraft.runtime.functions import add_functions
+from tfgraft.runtime.host_engine import HostEngine
 from tfgraft.runtime.node import OP_NAME, engine_node_def
 from tfgraft.runtime.register import register
 
@@ -44,6 +46,25 @@ def find_engine(name: str) -> EngineBuilder:
     return _PROCESS.builders.find(name)
 
 
+def host_engine(node: Any, weights: Callable[[], Sequence[Array]], library: Callable[[], bytes]) -> HostEngine | None:
+    """Return an engine node's engine, loaded, to be called without TensorFlow.
+
+    None if its builder is not known here, or makes engines for other devices' memory only.
+
+    Args:
+        node: the NodeDef.
+        weights: gives the values of its weight inputs.
+        library: gives the function library of its graph, serialized.
+    """
+    try:
+        builder = find_engine(node.attr["engine"].s.decode())
+    except UnknownEngine:
+        return None
+    if "CPU" not in device_kinds(builder):
+        return None
+    return HostEngine(_PROCESS, node, weights, library)
+
+
 def counters() -> Counters:
     """Return a snapshot of how often each engine node ran, loaded and fell back to its native segment, by name."""
     return _PROCESS.counters.snapshot()
@@ -69,6 +90,7 @@ __all__ = [
     "counters",
     "engine_node_def",
     "find_engine",
+    "host_engine",
     "load_saved_model",
     "register_engine",
     "reset_counters",

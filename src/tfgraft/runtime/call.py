@@ -91,10 +91,12 @@ class OutputSlot(InputSlot):
         largest = self.dtype.itemsize
         for d in shape:
             if int(d) != d or d < 0:
-                raise ContractError(f"output {self.index} was allocated with shape {_text(shape)}")
+                raise ContractError(f"output {self.index} was allocated with shape {shape_text(shape)}")
             largest *= max(int(d), 1)
         if largest > _MAX_BYTES or len(shape) > _MAX_RANK:
-            raise ContractError(f"output {self.index} was allocated with shape {_text(shape)}, which no memory holds")
+            raise ContractError(
+                f"output {self.index} was allocated with shape {shape_text(shape)}, which no memory holds"
+            )
         super().reshape(tuple(int(d) for d in shape))
         self.rank = len(shape)
         self.dims = (ctypes.c_int64 * self.rank)(*self.shape)
@@ -202,7 +204,8 @@ class Call:
             shape = tuple(shape)
             if not fits(shape, slot.declared):
                 raise ContractError(
-                    f"output {i} was allocated with shape {_text(shape)} and was declared as {_text(slot.declared)}"
+                    f"output {i} was allocated with shape {shape_text(shape)} and was declared as "
+                    f"{shape_text(slot.declared)}"
                 )
             slot.reshape(shape)
         cell = self._allocate(context, i, slot.enum, slot.dims, slot.rank, slot.nbytes, self.status)
@@ -240,7 +243,8 @@ class Call:
         """Take another shape of an input; raise ContractError if the engine was not built for it."""
         if not fits(shape, slot.declared):
             raise ContractError(
-                f"input {slot.index} has shape {_text(shape)} and the engine was built for {_text(slot.declared)}"
+                f"input {slot.index} has shape {shape_text(shape)} and the engine was built for "
+                f"{shape_text(slot.declared)}"
             )
         slot.reshape(shape)
 
@@ -256,7 +260,7 @@ class Call:
     def no_memory(self, i: int) -> None:
         """Raise MemoryError: TensorFlow has no memory for an output."""
         message = self._api.TF_Message(self.status).decode(errors="replace")
-        raise MemoryError(f"output {i} of shape {_text(self._outputs[i].shape)} cannot be allocated: {message}")
+        raise MemoryError(f"output {i} of shape {shape_text(self._outputs[i].shape)} cannot be allocated: {message}")
 
     def weights(self) -> list[Array]:
         """Return views of the weight inputs, which hold until `end_weights`."""
@@ -304,10 +308,11 @@ class Call:
             self._missing -= 1
         elif slot.shape != shape:
             raise ContractError(
-                f"the engine allocated output {slot.index} with shape {_text(slot.shape)} before it failed, and "
-                f"its shape is {_text(shape)}; this call is lost, and the engine will not be asked again"
+                f"the engine allocated output {slot.index} with shape {shape_text(slot.shape)} before it failed, and "
+                f"its shape is {shape_text(shape)}; this call is lost, and the engine will not be asked again"
             )
 
 
-def _text(shape: Shape) -> str:
+def shape_text(shape: Shape) -> str:
+    """Return a shape for messages."""
     return "[...]" if shape is None else f"[{', '.join('?' if d < 0 else str(d) for d in shape)}]"

@@ -19,14 +19,13 @@ from tfgraft.runtime.capi import CApiError, Construction, function_library
 from tfgraft.runtime.cuda import Cuda
 from tfgraft.runtime.device_call import DeviceCall, DeviceMemory
 from tfgraft.runtime.engines import describe
+from tfgraft.runtime.fallback import fallback_cause, warn_of_fallback
 from tfgraft.runtime.hot import HotCall, c_compute, hot_module
 from tfgraft.runtime.node import EXCHANGED, OP_NAME, read_metadata
 from tfgraft.runtime.process import Process
 from tfgraft.runtime.segment import Segment
 
 _LOG = logging.getLogger("tfgraft")
-_ADVICE_LOAD = "Install what the engine needs, or optimize the model again on this machine."
-_ADVICE_RUN = "Optimize the model again for such inputs, or put the node's original operations on the denylist."
 
 
 class KernelError(Exception):
@@ -162,19 +161,11 @@ class Kernel:
 
     def _fall_back(self, call: Call, context: int, error: Exception) -> None:
         loaded = not isinstance(error, _NotLoaded)
-        cause = f"it failed to run: {describe(error)}" if loaded else f"it could not be loaded: {error}"
+        cause = fallback_cause(error, loaded)
         if self._strict:
             raise KernelError(capi.INTERNAL if loaded else capi.FAILED_PRECONDITION, cause)
         self._counters.fell_back(cause)
-        if self._process.first_time(self.name, cause):
-            _LOG.warning(
-                "engine node %r: TensorFlow runs the native segment in place of engine %r, because %s. The results are "
-                "right, but not faster. %s",
-                self.name,
-                self._engine,
-                cause,
-                _ADVICE_RUN if loaded else _ADVICE_LOAD,
-            )
+        warn_of_fallback(self._process, self.name, self._engine, cause, loaded)
         segment = self._shared.segment(lambda: self._segment(context, call.status))
         try:
             call.fill(segment.run(call.all_inputs()))

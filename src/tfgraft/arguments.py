@@ -1,0 +1,148 @@
+"""The arguments of a model's call: given in order or by name, checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfgraft.errors import FeedError, listing, nearest
+from tfgraft.load.model import LoadedModel, NamedTensor, signature_keys
+from tfgraft.plugins.protocol import Array
+
+_SHAPES = 64
+"""So many shapes of an input are remembered as being right."""
+
+
+class Arguments:
+    """Turns what callers give into arrays for the inputs of a model, in order: aligned and C-contiguous.
+
+    `inputs` and `outputs` are the names that callers see: those of the signature, else such as would be saved.
+    """
+
+    def __init__(self, loaded: LoadedModel) -> None:
+        signature = loaded.signature
+        self.inputs = tuple(signature.inputs if signature else signature_keys(loaded.input_names))
+        self.outputs = tuple(signature.outputs if signature else signature_keys(loaded.output_names))
+        self._slots = [_Slot(name, spec) for name, spec in zip(self.inputs, loaded.inputs, strict=True)]
+        self._count = len(self._slots)
+        # Those of signatures come last: where two inputs could be meant, it is the signature's.
+        self._index = {spec.name: i for i, spec in enumerate(loaded.inputs)}
+        self._index.update({spec.node: i for i, spec in enumerate(loaded.inputs)})
+        self._index.update({name: i for i, name in enumerate(self.inputs)})
+
+    def in_order(self, values: Sequence[Any]) -> list[Array]:
+        """Return the arrays for values given in the order of the inputs.
+
+        Raises:
+            FeedError: there are too many or too few, or one has the wrong type or shape.
+        """
+        if len(values) != self._count:
+            self._miscounted(values)
+        arrays = []
+        for value, slot in zip(values, self._slots, strict=True):
+            # What holds for nearly every value, first and cheap: it may be taken as it is.
+            if type(value) is np.ndarray and value.dtype is slot.dtype and value.shape in slot.shapes:
+                flags = value.flags
+                if flags.c_contiguous and flags.aligned:
+                    arrays.append(value)
+                    continue
+            arrays.append(slot.accept(value))
+        return arrays
+
+    def by_name(self, values: Sequence[Any], named: Mapping[str, Any]) -> list[Array]:
+        """Return the arrays for values given by name: as keywords, or as the one mapping in `values`.
+
+        Raises:
+            FeedError: an input is missing or unknown, given twice, or has the wrong type or shape.
+        """
+        if named and values:
+            raise FeedError("Some inputs are given in order and others by name.", "Give all of them in one way.")
+        given: Mapping[str, Any] = named or values[0]
+        found: dict[int, Any] = {}
+        for name, value in given.items():
+            i = self._index.get(name)
+            if i is None:
+                hint = nearest(str(name), self.inputs) or self._all()
+                raise FeedError(f"A value is given for {name!r}, which is no input of the model.", hint)
+            if i in found:
+                raise FeedError(f"Input {self.inputs[i]!r} is given twice, by two of its names.")
+            found[i] = value
+        missing = [repr(name) for i, name in enumerate(self.inputs) if i not in found]
+        if missing:
+            raise FeedError(f"No value is given for {listing(missing)}.", self._all())
+        return self.in_order([found[i] for i in range(self._count)])
+
+    def _miscounted(self, values: Sequence[Any]) -> None:
+        if len(values) < self._count:
+            missing = listing(map(repr, self.inputs[len(values) :]))
+            raise FeedError(f"No value is given for {missing}.", self._all())
+        raise FeedError(f"{len(values)} values are given, and the model has {self._count} inputs.", self._all())
+
+    def _all(self) -> str:
+        return f"The model's inputs are: {listing(slot.text for slot in self._slots) or 'none'}."
+
+
+class _Slot:
+    """One input: its type, and shapes that are known to be right."""
+
+    __slots__ = ("dtype", "name", "shapes", "spec", "text")
+
+    def __init__(self, name: str, spec: NamedTensor) -> None:
+        self.name = name
+        self.spec = spec
+        self.dtype = None if spec.dtype == "string" else _numpy_type(spec)
+        self.shapes: set[tuple[int, ...]] = set()
+        self.text = str(NamedTensor(name, spec.dtype, spec.shape))
+
+    def accept(self, value: Any) -> Array:
+        """Return a value as an array that fits."""
+        array = self._typed(value)
+        declared, shape = self.spec.shape, array.shape
+        if declared is not None and not (
+            len(declared) == len(shape) and all(d < 0 or d == s for d, s in zip(declared, shape, strict=True))
+        ):
+            raise FeedError(f"Input {self.text} is given a value of shape {list(shape)}.")
+        if len(self.shapes) < _SHAPES:
+            self.shapes.add(shape)
+        # Keeps arrays of rank 0 as they are, where np.ascontiguousarray does not.
+        return np.require(array, requirements=("C", "A"))
+
+    def _typed(self, value: Any) -> Array:
+        array = self._array(value)
+        if array.dtype == self.dtype:
+            return array
+        if self.dtype is None and array.dtype.kind in "USO":
+            return array.astype(object)
+        plain = not hasattr(value, "dtype")  # numbers and lists have no type of their own
+        if self.dtype is None or not plain or not np.can_cast(array.dtype, self.dtype, "same_kind"):
+            raise FeedError(f"Input {self.text} is given a value of type {array.dtype}.", self._advice(array))
+        return array.astype(self.dtype)
+
+    def _advice(self, array: Array) -> str:
+        return (
+            "" if self.dtype is None or array.dtype.kind in "USO" else f"Convert it with astype({self.spec.dtype!r})."
+        )
+
+    def _array(self, value: Any) -> Array:
+        if isinstance(value, np.ndarray):
+            return np.asarray(value)
+        try:
+            if hasattr(value, "__dlpack__"):
+                try:
+                    return np.from_dlpack(value)
+                except Exception:  # a type that NumPy has no name for in DLPack; the array may come in another way
+                    return np.asarray(value)
+            return np.asarray(value)
+        except Exception as error:  # libraries have exceptions of their own for memory that is on a device
+            raise FeedError(
+                f"The value given for input {self.text}, a {type(value).__name__}, cannot be read as an array in host "
+                f"memory: {error}"
+            ) from error
+
+
+def _numpy_type(spec: NamedTensor) -> np.dtype[Any]:
+    import tensorflow as tf
+
+    return np.dtype(tf.as_dtype(spec.dtype).as_numpy_dtype)
