@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from tfgraft.cache.code import version_of
 from tfgraft.graph.views import const_info, const_value, tensor_info
 from tfgraft.plugins.litert.convert import Failure, Job
 from tfgraft.plugins.litert.options import LiteRtOptions
@@ -46,6 +47,10 @@ class LiteRtBuilder:
         """Raise ValueError naming the first option that is unknown or cannot be."""
         LiteRtOptions.of(options)
 
+    def cache_key(self, options: Mapping[str, Any]) -> str:
+        """Models depend on TensorFlow, which converts them and always counts; what can be run depends on LiteRT."""
+        return f"ai-edge-litert={version_of('ai-edge-litert')}"
+
     def build(self, cluster: Cluster, context: BuildContext) -> BuiltEngine:
         """Convert the cluster in another process, which loads and runs the model once.
 
@@ -64,7 +69,7 @@ class LiteRtBuilder:
         made = converter_process().convert(Job(serialized, tuple(inputs), tuple(outputs)), options.timeout)
         if isinstance(made, Failure):
             node, _ = made.nodes[0] if made.nodes else (None, "")
-            raise BuildError(made.message, node, "engine-rejected", dict(made.nodes[1:]))
+            raise BuildError(made.message, node, "engine-rejected", dict(made.nodes[1:]), made.lasting)
         weights = [const_value(graph.node(ref.node)) for ref in cluster.weights]
         payload, pieces = cut(made.model, weights)
         return BuiltEngine(

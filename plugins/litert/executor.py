@@ -56,6 +56,7 @@ class _Ready:
         self.shapes = shapes
         self._inputs = [(detail["index"], i) for detail, i in zip(details, order, strict=True)]
         self._outputs = [interpreter.tensor(detail["index"]) for detail in interpreter.get_output_details()]
+        self._interpreter = interpreter
         self._set, self._invoke = interpreter.set_tensor, interpreter.invoke
 
     def run(self, inputs: Sequence[Array], outputs: Outputs) -> None:
@@ -63,7 +64,11 @@ class _Ready:
             self._set(index, inputs[i])
         self._invoke()
         for i, tensor in enumerate(self._outputs):
-            result = tensor()
+            try:
+                result = tensor()
+            except ValueError:  # LiteRT makes no array without elements
+                outputs.allocate(i, tuple(map(int, self._interpreter.get_output_details()[i]["shape"])))
+                continue
             outputs.allocate(i, result.shape)[...] = result
 
 

@@ -48,7 +48,8 @@ def cluster_graph(cluster: Cluster, graph: Graph) -> tuple[Any, list[str], list[
         return ref
 
     for ref in cluster.weights:
-        _add(graph_def, graph, ref.node)
+        if ref.node not in inside:
+            _add(graph_def, graph, ref.node)
     for name in cluster.nodes:
         node_def = _add(graph_def, graph, name)
         node_def.input.extend(str(place(ref)) for ref in graph.inputs(name))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from tfgraft.converters.decompositions.families import DECOMPOSITIONS
+from tfgraft.converters.litert.ops import CONVERTERS
 from tfgraft.plugins.litert.builder import LiteRtBuilder
 from tfgraft.registry.plugin import Plugin
 
 
 def plugin() -> Plugin:
     """Return the plugin. The decompositions are shared: an entry that is there already is the same one."""
-    return Plugin("litert", decompositions=DECOMPOSITIONS, engines=(LiteRtBuilder(),))
+    return Plugin("litert", converters=CONVERTERS, decompositions=DECOMPOSITIONS, engines=(LiteRtBuilder(),))

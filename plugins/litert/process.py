@@ -28,6 +28,11 @@ class ConverterProcess:
         self._errors: Any = None
         self._owner = os.getpid()
 
+    @property
+    def pid(self) -> int | None:
+        """The number of the child process, if there is one."""
+        return None if self._process is None else self._process.pid
+
     def convert(self, job: Job, timeout: float | None = None) -> Made | Failure:
         """Convert, and try what was made.
 
@@ -46,11 +51,14 @@ class ConverterProcess:
                     return answer
                 code, last = self._end()
                 if late.is_set():
-                    return Failure(f"LiteRT's converter has not done it within {timeout:g} seconds")
+                    return Failure(f"LiteRT's converter has not done it within {timeout:g} seconds", lasting=False)
                 if code == 0 and not is_last:
                     continue  # it had waited long enough and was just ending
                 said = f": {last}" if last else ""
-                return Failure(f"the process of LiteRT's converter {_ending(code)}{said}")
+                # Whoever runs out of memory is killed; a crash comes again.
+                return Failure(
+                    f"the process of LiteRT's converter {_ending(code)}{said}", lasting=code != -signal.SIGKILL
+                )
         raise AssertionError("unreachable")
 
     def close(self) -> None:
@@ -91,6 +99,8 @@ class ConverterProcess:
                 timer.cancel()
 
     def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._process.poll() is not None:
+            self._end()
         if self._process is None:
             command = [sys.executable, "-m", "tfgraft.plugins.litert.child"]
             self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in _end)

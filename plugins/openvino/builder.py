@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from tfgraft.cache.code import version_of
 from tfgraft.graph.views import const_info, const_value
 from tfgraft.plugins.openvino.model import compile_model, reason, weights_as_inputs
 from tfgraft.plugins.openvino.options import OpenVinoOptions
@@ -42,6 +43,12 @@ class OpenVinoBuilder:
         """Raise ValueError naming the first option that is unknown or cannot be."""
         OpenVinoOptions.of(options)
 
+    def cache_key(self, options: Mapping[str, Any]) -> str:
+        """Engines are ONNX models, which depend on no device; what is refused depends on OpenVINO."""
+        openvino = importlib.import_module("openvino")
+        versions = [f"{name}={version_of(name)}" for name in ("onnx", "tf2onnx", "onnxruntime")]
+        return " ".join([f"openvino={openvino.__version__}", *versions])
+
     def build(self, cluster: Cluster, context: BuildContext) -> BuiltEngine:
         """Convert the cluster and compile the model once, so that what is built is known to load."""
         from tfgraft.converters.onnx.model import cluster_to_onnx
@@ -49,7 +56,7 @@ class OpenVinoBuilder:
         openvino = importlib.import_module("openvino")
         options = OpenVinoOptions.of(context.options)
         graph = context.graph
-        converted = cluster_to_onnx(cluster, graph, context.registry, self.converters, _QUANTIZED)
+        converted = cluster_to_onnx(cluster, graph, context.registry, self.converters, quantized=_QUANTIZED)
         payload = weights_as_inputs(converted.model, [use.name for use in converted.weights])
         index = {ref: i for i, ref in enumerate(cluster.weights)}
         layouts = [

@@ -39,7 +39,11 @@ class OpenVinoExecutor:
         """Types and shapes are those of the engine."""
         self._tensor = openvino.Tensor
         self._compiled = compiled
-        self._types = [port.get_element_type() for port in compiled.inputs]
+        names = {name: port for port, each in enumerate(compiled.inputs) for name in each.get_names()}
+        types = [each.get_element_type() for each in compiled.inputs]
+        # An input whose values do not matter, but its shape at most, is not in the model any more.
+        ports = [(i, names[f"input_{i}"]) for i in range(len(inputs)) if f"input_{i}" in names]
+        self._inputs = [(i, port, types[port]) for i, port in ports]
         self._outputs = len(outputs)
         self._rule = shape_rule(inputs, outputs)
         self._free: list[_Request] = []
@@ -56,16 +60,17 @@ class OpenVinoExecutor:
         try:
             request = self._free.pop()
         except IndexError:
-            request = _Request(self._compiled.create_infer_request(), len(self._types), self._outputs)
+            request = _Request(self._compiled.create_infer_request(), len(inputs), self._outputs)
         self._run(request, inputs, outputs)
         self._free.append(request)  # one that failed is not used again
 
     def _run(self, request: _Request, inputs: Sequence[Array], outputs: Outputs) -> None:
         made = request.made
-        for i, array in enumerate(inputs):
+        for i, port, dtype in self._inputs:
+            array = inputs[i]
             if array is not request.inputs[i]:
                 # With a type given it takes arrays that are read-only; OpenVINO writes no inputs.
-                made.set_input_tensor(i, self._tensor(array, array.shape, self._types[i]))
+                made.set_input_tensor(port, self._tensor(array, array.shape, dtype))
                 request.inputs[i] = array
         if self._rule is None:
             for i, result in enumerate(request.infer({}, True, False).values()):

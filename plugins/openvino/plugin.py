@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tfgraft.plugins.openvino.builder import OpenVinoBuilder
+from tfgraft.plugins.openvino.limits import check_limits
 from tfgraft.registry.plugin import Plugin
 
 
 def plugin() -> Plugin:
     """Return the plugin."""
-    return Plugin("openvino", engines=(OpenVinoBuilder(),))
+    return Plugin("openvino", converters=(check_limits,), engines=(OpenVinoBuilder(),))

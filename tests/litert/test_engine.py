@@ -1,0 +1,156 @@
+"""The engine litert in TensorFlow: shapes and types as users have them, threads, weights, what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfgraft
+from tests.openvino.nets import NET, conv_net, images
+from tests.passes.graft import build, check, graft, run, x
+from tfgraft.registry.entry import ANY, Converter
+from tfgraft.registry.registry import Registry
+
+v1 = tf.compat.v1
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def registry() -> Registry:
+    return Registry.default()
+
+
+def grafted(registry: Registry, function: Callable[[], Any], fetches: Sequence[str], **options: Any) -> Any:
+    """Return the GraphDef of what `function` builds, and what became of it with one engine for all of it."""
+    graph_def = build(function)
+    result = graft(graph_def, fetches, registry=registry, engine="litert", **options)
+    assert len(result.engines) == 1, str(result.report)
+    return graph_def, result
+
+
+def test_any_batch_and_any_size_of_image(registry: Registry) -> None:
+    graph_def, result = grafted(registry, conv_net, NET)
+    check(graph_def, result, NET, *images((1, 8), (3, 8), (3, 17), (1, 8)))
+
+
+def test_static_shapes(registry: Registry) -> None:
+    graph_def, result = grafted(registry, lambda: conv_net(12), NET)
+    check(graph_def, result, NET, *images((2, 12), (5, 12)))
+
+
+def test_weights_are_not_in_the_payload(registry: Registry) -> None:
+    def dense() -> None:
+        weights = RNG.standard_normal((4, 1000)).astype(np.float32)
+        back = RNG.standard_normal((1000, 300)).astype(np.float32)
+        tf.identity(tf.nn.softmax(tf.matmul(tf.nn.relu(tf.matmul(x(), weights)), back)), name="out")
+
+    graph_def, result = grafted(registry, dense, ["out:0"])
+    (engine,) = result.engines
+    assert len(engine.attr["payload"].s) < 10_000
+    check(graph_def, result, ["out:0"], {"x:0": RNG.standard_normal((3, 4)).astype(np.float32)})
+
+
+def test_several_threads_at_once(registry: Registry) -> None:
+    graph_def, result = grafted(registry, conv_net, NET)
+    feeds = images((1, 8), (2, 9), (3, 10), (4, 11))
+    wanted = [run(graph_def, NET, feed) for feed in feeds]
+    graph = tf.Graph()
+    with graph.as_default():
+        tf.graph_util.import_graph_def(result.graph_def, name="")
+    tfgraft.runtime.reset_counters()
+    with v1.Session(graph=graph) as session, ThreadPoolExecutor(4) as pool:
+        jobs = [(k, pool.submit(session.run, NET, feeds[k])) for k in list(range(4)) * 16]
+        for k, job in jobs:
+            for got, want in zip(job.result(), wanted[k], strict=True):
+                np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
+    counters = tfgraft.runtime.counters()
+    assert (counters.calls, counters.fallbacks) == (64, 0)
+
+
+def test_more_shapes_than_interpreters(registry: Registry) -> None:
+    graph_def = build(conv_net)
+    again = registry.copy()
+    model = tfgraft.load(graph_def) if hasattr(tfgraft, "load") else graph_def
+    made = tfgraft.optimize(
+        model, outputs=NET, engine="litert", registry=again, maximum_interpreters=2, minimum_segment_size=1, strict=True
+    )
+    for feed in images((1, 8), (1, 9), (1, 10), (1, 11), (1, 8)):
+        for got, want in zip(run(made.graph_def, NET, feed), run(graph_def, NET, feed), strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
+
+
+def test_scalars_and_small_types(registry: Registry) -> None:
+    def scalars() -> None:
+        a = v1.placeholder(tf.float32, [], "a")
+        b = v1.placeholder(tf.int32, [None], "b")
+        c = v1.placeholder(tf.bool, [2], "c")
+        tf.identity(tf.tanh(a) * 2, name="half")
+        tf.identity(tf.where(c, a + 1, a - 1), name="chosen")
+        tf.identity(tf.reduce_sum(b * 3), name="total")
+        tf.identity(tf.logical_not(c), name="flipped")
+
+    names = ["half:0", "chosen:0", "total:0", "flipped:0"]
+    graph_def = build(scalars)
+    result = graft(graph_def, names, registry=registry, engine="litert")
+    assert result.engines
+    check(
+        graph_def,
+        result,
+        names,
+        {"a:0": np.float32(1.5), "b:0": np.arange(5, dtype=np.int32), "c:0": np.array([True, False])},
+        {"a:0": np.float32(-3), "b:0": np.array([7], np.int32), "c:0": np.array([False, False])},
+    )
+
+
+def test_large_int64_are_kept(registry: Registry) -> None:
+    def wide() -> None:
+        value = v1.placeholder(tf.int64, [None, 3], "x")
+        tf.identity(tf.reverse(value + 1, [1]), name="out")
+
+    graph_def, result = grafted(registry, wide, ["out:0"])
+    check(graph_def, result, ["out:0"], {"x:0": np.array([[2**40, -(2**50), 7]])})
+
+
+def test_an_empty_batch_of_empty_results_runs_nothing(registry: Registry) -> None:
+    def rows() -> None:
+        tf.identity(tf.nn.softmax(tf.tanh(x()) * 2), name="out")
+
+    graph_def, result = grafted(registry, rows, ["out:0"])
+    check(graph_def, result, ["out:0"], {"x:0": np.zeros((0, 4), np.float32)}, {"x:0": np.ones((2, 4), np.float32)})
+
+
+def test_all_that_the_converter_names_is_refused_at_once(registry: Registry) -> None:
+    again = registry.copy()
+    again.add(Converter(ANY, "litert", lambda context, view: None))
+
+    def odd() -> None:
+        y = tf.tanh(x()) * 0.1
+        y = tf.math.erfinv(y, name="odd_one") + 1
+        y = tf.math.ndtri(tf.sigmoid(y), name="odd_two") * 2
+        tf.identity(tf.nn.relu(y), name="out")
+
+    graph_def = build(odd)
+    result = graft(graph_def, ["out:0"], registry=again, engine="litert")
+    refused = {n.name: n for n in result.report.nodes if n.fate == "native" and n.code == "engine-rejected"}
+    assert {name.split("/")[0] for name in refused} == {"odd_one", "odd_two"}
+    assert all("is neither a custom op nor a flex op" in node.reason for node in refused.values())
+    check(graph_def, result, ["out:0"], {"x:0": RNG.standard_normal((3, 4)).astype(np.float32)})
+
+
+def test_a_saved_model_runs_again(registry: Registry, tmp_path: Path) -> None:
+    @tf.function(input_signature=[tf.TensorSpec([None, 4])])
+    def model(value: Any) -> Any:
+        return tf.nn.softmax(tf.tanh(value) * 2 + 1)
+
+    made = tfgraft.optimize(model, engine="litert", registry=registry, strict=True)
+    made.save(str(tmp_path / "saved"))
+    again = tfgraft.load_saved_model(str(tmp_path / "saved"))
+    feed = tf.constant(RNG.standard_normal((3, 4)).astype(np.float32))
+    (got,) = again.signatures["serving_default"](feed).values()
+    np.testing.assert_allclose(got, model(feed), rtol=1e-5)
