@@ -43,8 +43,8 @@ def mlp(width: int) -> Any:
 
 def executor_of(predictor: Predictor) -> Any:
     """Return the loaded engine that a predictor calls."""
-    engine: Any = predictor._run
-    return engine.__self__._execute.__self__
+    engine: Any = predictor._compute
+    return engine.__self__._compute.__self__
 
 
 def engine_calls(session: Any, x: Any) -> dict[str, Call]:
@@ -103,7 +103,7 @@ def main() -> None:
         predictor = grafted.predictor()
         assert predictor.is_direct
         x = np.random.default_rng(1).random((1, width), np.float32)
-        calls = {
+        calls: dict[str, Call] = {
             **engine_calls(executor_of(predictor)._keep[0], x),
             "predictor(x)": functools.partial(predictor, x),
             "predictor(x=x)": functools.partial(predictor, x=x),

@@ -177,6 +177,18 @@ class Executor(Protocol):
         ...
 
 
+@runtime_checkable
+class HasCompute(Protocol):
+    """What an executor may have besides, if it is quicker than filling given buffers: results in arrays of its own."""
+
+    def compute(self, inputs: Sequence[Array]) -> list[Array]:
+        """Compute every output, in new arrays that nobody else holds; thread-safe.
+
+        The inputs, and what may be raised, are those of `Executor.run`.
+        """
+        ...
+
+
 class DeviceOutputs(Protocol):
     """Where a device executor puts its results; given by the runtime, for one call."""
 
@@ -282,6 +294,16 @@ class HasCacheKey(Protocol):
         ...
 
 
+@runtime_checkable
+class IsAutomatic(Protocol):
+    """What an engine builder may have besides: whether it takes part where engines are chosen by measurement."""
+
+    @property
+    def automatic(self) -> bool:
+        """Whether `engine="auto"` tries it; engines that are not for speed say no."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Int8Rules:
     """Where an engine wants tensors quantized, so that it computes in INT8. The ops are TensorFlow's.
@@ -327,6 +349,11 @@ def int8_rules(builder: EngineBuilder) -> Int8Rules:
 def converter_sets(builder: EngineBuilder, options: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the converter sets that a builder uses with these options, strongest first."""
     return builder.converter_sets(options) if isinstance(builder, HasRoutes) else builder.converters
+
+
+def is_automatic(builder: EngineBuilder) -> bool:
+    """Tell whether `engine="auto"` tries a builder; yes unless it says otherwise."""
+    return builder.automatic if isinstance(builder, IsAutomatic) else True
 
 
 def device_kinds(builder: EngineBuilder) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,15 +18,16 @@ _SHAPES = 64
 class Arguments:
     """Turns what callers give into arrays for the inputs of a model, in order: aligned and C-contiguous.
 
-    `inputs` and `outputs` are the names that callers see: those of the signature, else such as would be saved.
+    `inputs` and `outputs` are the names that callers see: those of the signature, else such as would be saved. `slots`
+    are the inputs, in order.
     """
 
     def __init__(self, loaded: LoadedModel) -> None:
         signature = loaded.signature
         self.inputs = tuple(signature.inputs if signature else signature_keys(loaded.input_names))
         self.outputs = tuple(signature.outputs if signature else signature_keys(loaded.output_names))
-        self._slots = [_Slot(name, spec) for name, spec in zip(self.inputs, loaded.inputs, strict=True)]
-        self._count = len(self._slots)
+        self.slots = [Slot(name, spec) for name, spec in zip(self.inputs, loaded.inputs, strict=True)]
+        self._count = len(self.slots)
         # Those of signatures come last: where two inputs could be meant, it is the signature's.
         self._index = {spec.name: i for i, spec in enumerate(loaded.inputs)}
         self._index.update({spec.node: i for i, spec in enumerate(loaded.inputs)})
@@ -40,23 +41,19 @@ class Arguments:
         """
         if len(values) != self._count:
             self._miscounted(values)
-        arrays = []
-        for value, slot in zip(values, self._slots, strict=True):
-            # What holds for nearly every value, first and cheap: it may be taken as it is.
-            if type(value) is np.ndarray and value.dtype is slot.dtype and value.shape in slot.shapes:
-                flags = value.flags
-                if flags.c_contiguous and flags.aligned:
-                    arrays.append(value)
-                    continue
-            arrays.append(slot.accept(value))
-        return arrays
+        return [slot.accept(value) for slot, value in zip(self.slots, values, strict=True)]
 
-    def by_name(self, values: Sequence[Any], named: Mapping[str, Any]) -> list[Array]:
-        """Return the arrays for values given by name: as keywords, or as the one mapping in `values`.
+    def by_name(self, values: Sequence[Any], named: Mapping[str, Any]) -> list[Any]:
+        """Return values given by name, as keywords or as the one mapping in `values`, in the order of the inputs.
 
         Raises:
-            FeedError: an input is missing or unknown, given twice, or has the wrong type or shape.
+            FeedError: an input is missing or unknown, or given twice.
         """
+        if not values and len(named) == self._count:
+            try:
+                return [named[name] for name in self.inputs]
+            except KeyError:
+                pass  # another of an input's names, or a mistake
         if named and values:
             raise FeedError("Some inputs are given in order and others by name.", "Give all of them in one way.")
         given: Mapping[str, Any] = named or values[0]
@@ -72,7 +69,7 @@ class Arguments:
         missing = [repr(name) for i, name in enumerate(self.inputs) if i not in found]
         if missing:
             raise FeedError(f"No value is given for {listing(missing)}.", self._all())
-        return self.in_order([found[i] for i in range(self._count)])
+        return [found[i] for i in range(self._count)]
 
     def _miscounted(self, values: Sequence[Any]) -> None:
         if len(values) < self._count:
@@ -81,31 +78,42 @@ class Arguments:
         raise FeedError(f"{len(values)} values are given, and the model has {self._count} inputs.", self._all())
 
     def _all(self) -> str:
-        return f"The model's inputs are: {listing(slot.text for slot in self._slots) or 'none'}."
+        return f"The model's inputs are: {listing(slot.text for slot in self.slots) or 'none'}."
 
 
-class _Slot:
-    """One input: its type, and shapes that are known to be right."""
+class Slot:
+    """One input: its type, and shapes that need no further look.
 
-    __slots__ = ("dtype", "name", "shapes", "spec", "text")
+    `dtype` is the type of its elements, None for strings. `shapes` are shapes that were given before; `known` says
+    which may get in there, besides being right.
+    """
+
+    __slots__ = ("dtype", "known", "name", "shapes", "spec", "text")
 
     def __init__(self, name: str, spec: NamedTensor) -> None:
         self.name = name
         self.spec = spec
         self.dtype = None if spec.dtype == "string" else _numpy_type(spec)
         self.shapes: set[tuple[int, ...]] = set()
+        self.known: Callable[[tuple[int, ...]], bool] = lambda shape: True
         self.text = str(NamedTensor(name, spec.dtype, spec.shape))
 
     def accept(self, value: Any) -> Array:
-        """Return a value as an array that fits."""
+        """Return a value as an array that fits: aligned and C-contiguous.
+
+        Raises:
+            FeedError: it has the wrong type or shape.
+        """
         array = self._typed(value)
         declared, shape = self.spec.shape, array.shape
         if declared is not None and not (
             len(declared) == len(shape) and all(d < 0 or d == s for d, s in zip(declared, shape, strict=True))
         ):
             raise FeedError(f"Input {self.text} is given a value of shape {list(shape)}.")
-        if len(self.shapes) < _SHAPES:
+        if len(self.shapes) < _SHAPES and self.known(shape):
             self.shapes.add(shape)
+        if array.flags.c_contiguous and array.flags.aligned:
+            return array
         # Keeps arrays of rank 0 as they are, where np.ascontiguousarray does not.
         return np.require(array, requirements=("C", "A"))
 

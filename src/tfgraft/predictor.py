@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfgraft.arguments import Arguments
+from tfgraft.arguments import Arguments, Slot
 from tfgraft.direct import find_direct
 from tfgraft.load.model import LoadedModel
 from tfgraft.plugins.protocol import Array
+
+if TYPE_CHECKING:
+    from tfgraft.runtime.host_engine import HostEngine
 
 _Run = Callable[[Sequence[Array]], list[Array]]
 
@@ -30,9 +33,15 @@ class Predictor:
 
     def __init__(self, graph_def: Any, loaded: LoadedModel, function: Callable[[], Any]) -> None:
         self._arguments = Arguments(loaded)
-        run = _engine_run(graph_def, loaded)
-        self._is_direct = run is not None
-        self._run: _Run = _function_run(loaded, function()) if run is None else run
+        self._slots = self._arguments.slots
+        self._count = len(self._slots)
+        calls = _engine_calls(graph_def, loaded, self._slots)
+        self._is_direct = calls is not None
+        if calls is None:
+            run = _function_run(loaded, function())
+            calls = run, run
+        # For shapes that the engine is known to take, and for any.
+        self._compute, self._run = calls
 
     @property
     def is_direct(self) -> bool:
@@ -57,18 +66,36 @@ class Predictor:
             FeedError: an input is missing, unknown, or of the wrong type or shape.
             EngineError: the engine failed, and the model was made with `strict=True`.
         """
-        if named or (len(values) == 1 and isinstance(values[0], Mapping)):
-            results = self._run(self._arguments.by_name(values, named))
-            return dict(zip(self._arguments.outputs, results, strict=True))
-        return self._run(self._arguments.in_order(values))
+        given: Sequence[Any] = values
+        if named:
+            given = self._arguments.by_name(values, named)
+        if len(given) == self._count:
+            # What holds for nearly every call, first and in this frame: the arrays are right as they are.
+            for value, slot in zip(given, self._slots):  # noqa: B905 (counted above; strict takes its time)
+                if type(value) is not np.ndarray or value.dtype is not slot.dtype or value.shape not in slot.shapes:
+                    break
+                flags = value.flags
+                if not (flags.c_contiguous and flags.aligned):
+                    break
+            else:
+                results = self._compute(given)
+                return dict(zip(self._arguments.outputs, results, strict=True)) if named else results
+        by_name = bool(named)
+        if not named and len(values) == 1 and isinstance(values[0], Mapping):
+            given, by_name = self._arguments.by_name(values, named), True
+        results = self._run(self._arguments.in_order(given))
+        return dict(zip(self._arguments.outputs, results, strict=True)) if by_name else results
 
     def __repr__(self) -> str:
         how = "straight to the engine" if self._is_direct else "through TensorFlow"
         return f"Predictor({how}: {', '.join(self._arguments.inputs)} -> {', '.join(self._arguments.outputs)})"
 
 
-def _engine_run(graph_def: Any, loaded: LoadedModel) -> _Run | None:
-    """Return how to compute the outputs by the one engine of a model; None if it has none that may be called so."""
+def _engine_calls(graph_def: Any, loaded: LoadedModel, slots: Sequence[Slot]) -> tuple[_Run, _Run] | None:
+    """Return how to compute the outputs by the one engine of a model: for known shapes, and for any.
+
+    None if it has none that may be called so.
+    """
     direct = find_direct(graph_def, loaded)
     if direct is None:
         return None
@@ -77,15 +104,24 @@ def _engine_run(graph_def: Any, loaded: LoadedModel) -> _Run | None:
     engine = host_engine(direct.node, direct.weights, graph_def.library.SerializeToString)
     if engine is None:
         return None
-    run, inputs, outputs = engine.run, direct.inputs, direct.outputs
-    if inputs == tuple(range(len(loaded.inputs))) and outputs == tuple(range(len(direct.node.attr["OutT"].list.type))):
-        return run
+    for i, slot in enumerate(slots):
+        slot.known = _known(engine, [k for k, read in enumerate(direct.inputs) if read == i])
+    inputs, outputs = direct.inputs, direct.outputs
+    if inputs == tuple(range(len(slots))) and outputs == tuple(range(len(direct.node.attr["OutT"].list.type))):
+        return engine.compute, engine.run
+    return _rearranged(engine.compute, inputs, outputs), _rearranged(engine.run, inputs, outputs)
 
-    def rearranged(arrays: Sequence[Array]) -> list[Array]:
+
+def _known(engine: HostEngine, places: Sequence[int]) -> Callable[[tuple[int, ...]], bool]:
+    return lambda shape: all(engine.accepts(place, shape) for place in places)
+
+
+def _rearranged(run: _Run, inputs: Sequence[int], outputs: Sequence[int]) -> _Run:
+    def call(arrays: Sequence[Array]) -> list[Array]:
         results = run([arrays[i] for i in inputs])
         return [results[i] for i in outputs]
 
-    return rearranged
+    return call
 
 
 def _function_run(loaded: LoadedModel, function: Any) -> _Run:

@@ -158,6 +158,7 @@ def test_no_copy_of_what_comes_by_dlpack(small: tfgraft.Grafted) -> None:
         ((X,), {"x": X}, "Give all of them in one way"),
         (({},), {}, "No value is given for 'x'"),
         (({"x": X, "x:0": X},), {}, "Input 'x' is given twice"),
+        ((), {"x": {"x": X}}, "of type object"),
     ],
 )
 def test_what_is_refused(values: Any, named: Any, message: str, small: tfgraft.Grafted) -> None:

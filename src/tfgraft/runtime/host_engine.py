@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfgraft.errors import EngineError, FeedError
-from tfgraft.plugins.protocol import Array, Device
+from tfgraft.graph.view import Shape
+from tfgraft.plugins.protocol import Array, Device, HasCompute
 from tfgraft.runtime.call import ContractError, shape_text
 from tfgraft.runtime.capi import numpy_dtype
 from tfgraft.runtime.engines import LoadError, describe
@@ -18,8 +20,6 @@ from tfgraft.runtime.fallback import fallback_cause, warn_of_fallback
 from tfgraft.runtime.node import fits, read_metadata
 from tfgraft.runtime.process import Process
 from tfgraft.runtime.segment import Segment
-
-Shapes = list[tuple[int, ...] | None]
 
 
 class HostEngine:
@@ -47,23 +47,21 @@ class HostEngine:
         self._inputs = [info.shape for info in signature.inputs]
         self._outputs = [info.shape for info in signature.outputs]
         self._types = [numpy_dtype(enum) for enum in self._segment[2]]
-        # Shapes of the last call: what they were checked against need not be looked at again.
-        self._last_inputs: Shapes = [None] * len(self._inputs)
-        self._last_outputs: Shapes = [None] * len(self._outputs)
         self._counters = process.counters.node(self.name)
         self._tick = self._counters.tick
         fingerprint = attr["fingerprint"].s.decode()
         payload: bytes = attr["payload"].s
         self._shared = process.acquire(self._engine, fingerprint, Device(), signature, lambda: payload)
         weakref.finalize(self, process.release, self._shared)
-        executor: Any = self._shared.get(weights, self._counters.loaded)
-        self._execute: Callable[..., None] | None = None if executor is None else executor.run
+        self._compute: Callable[[Sequence[Array]], list[Array]] = self._load
+        with contextlib.suppress(LoadError):  # the calls tell of it
+            self._executor()
 
-    def run(self, inputs: Sequence[Array]) -> list[Array]:
+    def compute(self, inputs: Sequence[Array]) -> list[Array]:
         """Compute all outputs, in new arrays.
 
         Args:
-            inputs: the data inputs, C-contiguous, of the engine's types.
+            inputs: the data inputs, C-contiguous, of the engine's types, and of shapes that it was built for.
 
         Raises:
             EngineError: the engine failed, and the node is strict.
@@ -71,47 +69,47 @@ class HostEngine:
         """
         self._tick()
         try:
-            last = self._last_inputs
-            for i, array in enumerate(inputs):
-                if array.shape != last[i]:
-                    self._accept(i, array.shape)
-            execute = self._execute
-            if execute is None:
-                execute = self._load()
-            outputs = _Outputs(self)
-            execute(inputs, outputs)
-            if outputs.missing:
-                raise ContractError(f"the engine returned without allocating {outputs.missing} of its outputs")
-            return outputs.arrays
+            return self._compute(inputs)
         except Exception as error:
             return self._fall_back(inputs, error)
 
-    def _accept(self, i: int, shape: tuple[int, ...]) -> None:
-        if not fits(shape, self._inputs[i]):
-            raise ContractError(
-                f"input {i} has shape {shape_text(shape)} and the engine was built for {shape_text(self._inputs[i])}"
-            )
-        self._last_inputs[i] = shape
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
+        """Do what `compute` does, for inputs of any shape."""
+        for i, array in enumerate(inputs):
+            if not self.accepts(i, array.shape):
+                self._tick()
+                declared, given = shape_text(self._inputs[i]), shape_text(array.shape)
+                error = ContractError(f"input {i} has shape {given} and the engine was built for {declared}")
+                return self._fall_back(inputs, error)
+        return self.compute(inputs)
 
-    def buffer(self, i: int, shape: Sequence[int]) -> Array:
-        """Return a new array for output `i`; raise ContractError if the output cannot have that shape."""
-        shape = tuple(shape)
-        if shape != self._last_outputs[i]:
-            if not fits(shape, self._outputs[i]):
-                raise ContractError(
-                    f"output {i} was allocated with shape {shape_text(shape)} and was declared as "
-                    f"{shape_text(self._outputs[i])}"
-                )
-            self._last_outputs[i] = shape
-        return np.empty(shape, self._types[i])
+    def accepts(self, i: int, shape: Sequence[int]) -> bool:
+        """Tell whether the engine was built for a shape of data input `i`."""
+        return fits(shape, self._inputs[i])
 
-    def _load(self) -> Callable[..., None]:
+    def _load(self, inputs: Sequence[Array]) -> list[Array]:
+        self._executor()
+        return self._compute(inputs)
+
+    def _executor(self) -> None:
+        """Find the loaded engine.
+
+        Raises:
+            LoadError: it cannot be loaded.
+        """
         executor: Any = self._shared.get(self._weights, self._counters.loaded)
         if executor is None:
             error = self._shared.failure
             raise LoadError(describe(error) if error else "it was given up")
-        self._execute = executor.run
-        return self._execute
+        run = executor.run
+        self._compute = executor.compute if isinstance(executor, HasCompute) else lambda inputs: self._fill(run, inputs)
+
+    def _fill(self, run: Callable[..., None], inputs: Sequence[Array]) -> list[Array]:
+        outputs = _Outputs(self._outputs, self._types)
+        run(inputs, outputs)
+        if any(array is None for array in outputs.arrays):
+            raise ContractError("the engine returned without allocating all of its outputs")
+        return outputs.arrays
 
     def _fall_back(self, inputs: Sequence[Array], error: Exception) -> list[Array]:
         """Let the segment answer for an engine that failed, or fail if it must not."""
@@ -129,14 +127,13 @@ class HostEngine:
 
 
 class _Outputs:
-    """The `Outputs` of one call."""
+    """The `Outputs` of one call: new arrays."""
 
-    __slots__ = ("_engine", "arrays", "missing")
+    __slots__ = ("_shapes", "_types", "arrays")
 
-    def __init__(self, engine: HostEngine) -> None:
-        self._engine = engine
-        self.missing = len(engine._types)
-        self.arrays: list[Any] = [None] * self.missing
+    def __init__(self, shapes: Sequence[Shape], types: Sequence[np.dtype[Any]]) -> None:
+        self._shapes, self._types = shapes, types
+        self.arrays: list[Any] = [None] * len(types)
 
     def allocate(self, i: int, shape: Sequence[int]) -> Array:
         """See `tfgraft.plugins.protocol.Outputs`."""
@@ -144,6 +141,10 @@ class _Outputs:
             raise ContractError(f"outputs.allocate({i}) was called and the engine has {len(self.arrays)} outputs")
         if self.arrays[i] is not None:
             raise ContractError(f"output {i} was allocated twice")
-        array = self.arrays[i] = self._engine.buffer(i, shape)
-        self.missing -= 1
+        if not fits(shape, self._shapes[i]):
+            raise ContractError(
+                f"output {i} was allocated with shape {shape_text(tuple(shape))} and was declared as "
+                f"{shape_text(self._shapes[i])}"
+            )
+        array = self.arrays[i] = np.empty(tuple(shape), self._types[i])
         return array
