@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from tfgraft.cache.code import OWN, code_of
+from tfgraft.cache.code import OWN, version_of
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.graphdef import from_graph_def, to_graph_def
 from tfgraft.graph.view import TensorInfo
@@ -18,6 +18,7 @@ from tfgraft.plugins.protocol import (
     BuiltEngine,
     Cluster,
     EngineBuilder,
+    HasCacheKey,
     OptionError,
     converter_sets,
 )
@@ -26,7 +27,7 @@ from tfgraft.registry.registry import Registry
 
 
 class OtherWorker(RuntimeError):
-    """A worker has other code than the process that sent it a job: what it would build need not be the same."""
+    """A worker has other software than the process that sent it a job: what it would build need not be the same."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class BuildJob:
         context = self.context
         entries = _entries(self)
         return PackedJob, (
-            code_of(OWN),
+            _software(self.builder, context.options),
             self.builder,
             self.cluster,
             _Part.of(context.graph),
@@ -117,6 +118,11 @@ def _entries(job: BuildJob) -> list[Converter]:
     return list(found.values())
 
 
+def _software(builder: EngineBuilder, options: Mapping[str, Any]) -> str:
+    extra = builder.cache_key(options) if isinstance(builder, HasCacheKey) else None
+    return f"{OWN} {version_of(OWN)} {extra or ''}".strip()
+
+
 def _name(entry: Converter) -> tuple[Any, ...]:
     return (entry.op, entry.engine, entry.layer, entry.priority, entry.source)
 
@@ -135,7 +141,7 @@ class PackedJob:
     the worker has to have itself. Nothing is unpacked before it runs, since a process pool breaks where that fails.
 
     Args:
-        code: what tells one version of tfgraft's code from another.
+        software: what builds must be the same: the version of tfgraft, and what the builder says engines depend on.
         builder, cluster: see `BuildJob`.
         part: the cluster's part of the graph.
         users: the user's converters.
@@ -143,7 +149,7 @@ class PackedJob:
         options, alone: see `BuildContext`.
     """
 
-    code: str | None
+    software: str
     builder: EngineBuilder
     cluster: Cluster
     part: _Part = field(repr=False)
@@ -158,8 +164,9 @@ class PackedJob:
         Raises:
             OtherWorker: what is installed here differs from where the job comes from.
         """
-        if code_of(OWN) != self.code:
-            raise OtherWorker("it has another version of tfgraft")
+        software = _software(self.builder, self.options)
+        if software != self.software:
+            raise OtherWorker(f"it has {software}, and not {self.software}")
         registry = _installed()
         if self.users:
             registry = registry.copy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def test_what_is_changed_is_built_again_and_no_more(what: str, cache: EngineCach
 
 def test_structure_and_weights_are_hashed_apart(cache: EngineCache) -> None:
     for weight in (1.0, 2.0):
-        logged(LoggedBuilder(), cache, build(lambda weight=weight: long(weight=weight)))
+        logged(LoggedBuilder(), cache, build(functools.partial(long, weight=weight)))
     keys = [entry.key.split("-") for entry in cache.entries()]
     assert len(keys) == 4
     assert len({structure for structure, _ in keys}) == 3, "the weight's cluster has one structure"

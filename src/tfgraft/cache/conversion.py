@@ -97,11 +97,18 @@ def _data(data: Any) -> Any:
 
 
 def _model(loaded: LoadedModel) -> Any:
+    graph_def = loaded.graph_def
     return (
-        loaded.graph_def.SerializeToString(deterministic=True),
+        # Node by node: that takes half the time of the whole at once.
+        [digest(node_def.SerializeToString(deterministic=True)) for node_def in graph_def.node],
+        [(field.name, _bytes(value)) for field, value in graph_def.ListFields() if field.name != "node"],
         (loaded.inputs, loaded.outputs, loaded.optional_inputs),
         [resource.name for resource in loaded.resources],
     )
+
+
+def _bytes(value: Any) -> Any:
+    return value if isinstance(value, int) else value.SerializeToString(deterministic=True)
 
 
 def _without_given(graph_def: Any, loaded: LoadedModel) -> bytes:

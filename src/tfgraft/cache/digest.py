@@ -19,7 +19,7 @@ class Undigestible(TypeError):
 
 
 def digest(*values: Any) -> str:
-    """Return the hash of values (BLAKE2b, 128 bit, as hexadecimal digits).
+    """Return the hash of values (128 bit of SHA-256, for which processors have instructions, as hexadecimal digits).
 
     Digested are None, truth values, numbers, text, bytes, paths, NumPy arrays, sequences, sets, mappings (in any
     order), and tfgraft's own dataclasses by their fields.
@@ -27,11 +27,11 @@ def digest(*values: Any) -> str:
     Raises:
         Undigestible: a value, or one inside of it, is of another type.
     """
-    hasher = hashlib.blake2b(digest_size=16)
+    hasher = hashlib.sha256()
     for value in values:
         for part in _parts(value):
             hasher.update(part)
-    return hasher.hexdigest()
+    return hasher.hexdigest()[:32]
 
 
 def _parts(value: Any) -> Iterator[bytes]:

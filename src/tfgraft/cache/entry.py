@@ -107,4 +107,4 @@ def _facts(file: BinaryIO) -> dict[str, Any]:
 
 
 def _checksum(content: bytes) -> str:
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
+    return hashlib.sha256(content).hexdigest()
