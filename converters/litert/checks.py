@@ -104,3 +104,20 @@ def has_axis(view: NodeView) -> Support:
     if max(view.known_rank(0), view.known_rank(1)) > 5:
         return Unsupported("rank", f"LiteRT takes {view.op} of rank 5 at most.", "input 0")
     return SUPPORTED
+
+
+def is_static(view: NodeView) -> Support:
+    """Refuse unknown dimensions; code unknown-dim."""
+    for i, item in enumerate(view.inputs):
+        if not item.info.is_static:
+            return Unsupported(
+                "unknown-dim", f"LiteRT needs all sizes of input {i}.", f"input {i}", "Give input_shapes."
+            )
+    return SUPPORTED
+
+
+def reverses_one(view: NodeView) -> Support:
+    """Refuse to reverse another number of dimensions than one."""
+    if view.known_const(1).size != 1:
+        return Unsupported("attribute", "LiteRT reverses one dimension.", "input 1")
+    return SUPPORTED

@@ -19,6 +19,8 @@ from tfgraft.converters.litert.checks import (
     is_inference,
     is_plain_slice,
     is_pool,
+    is_static,
+    reverses_one,
 )
 from tfgraft.graph.view import NodeView
 from tfgraft.registry.entry import Check, Converter, OpSpec
@@ -53,13 +55,12 @@ def _takes(ops: str, dtypes: frozenset[str], check: Check = _always, **spec: Any
 
 
 _AXES = {1: INDEX}
-_TWO_AXES = {1: INDEX, 2: INDEX}
 _BOOL_OUT = {0: BOOL}
 
 CONVERTERS: tuple[tuple[Converter, ...], ...] = (
     # Of one input
     _takes("Relu Relu6 Elu LeakyRelu Sigmoid Tanh Exp Log Sqrt Rsqrt Sin Cos Floor Ceil Round Rint", FLOAT),
-    _takes("Softplus Selu Reciprocal Inv Expm1 Sign", FLOAT),
+    _takes("Softplus Selu Reciprocal Inv Sign", FLOAT),
     _takes("Abs Square", FLOAT | {"int32"}),
     _takes("Neg", NUMBER),
     _takes("Softmax LogSoftmax", FLOAT),
@@ -72,7 +73,8 @@ CONVERTERS: tuple[tuple[Converter, ...], ...] = (
     _takes("Maximum Minimum", NUMBER),
     _takes("SquaredDifference", FLOAT | {"int32"}),
     _takes("RealDiv Div DivNoNan", FLOAT),
-    _takes("FloorDiv FloorMod", NUMBER, has_safe_divisor),
+    _takes("FloorDiv", FLOAT | {"int32"}, has_safe_divisor),
+    _takes("FloorMod", NUMBER, has_safe_divisor),
     _takes("Pow", FLOAT),
     _takes("Equal NotEqual Less LessEqual Greater GreaterEqual", NUMBER, output_dtypes=_BOOL_OUT),
     _takes("LogicalAnd LogicalOr", BOOL),
@@ -85,8 +87,8 @@ CONVERTERS: tuple[tuple[Converter, ...], ...] = (
     _takes("Conv2DBackpropInput", FLOAT, is_channels_last, input_dtypes={0: frozenset({"int32"})}, ranks={2: (4,)}),
     _takes("MatMul", FLOAT),
     _takes("BatchMatMul BatchMatMulV2 BatchMatMulV3", FLOAT, has_axis),
-    _takes("Einsum", FLOAT),
-    _takes("FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3", FLOAT, is_inference, ranks={0: (4,)}),
+    _takes("Einsum", FLOAT, is_static),
+    _takes("FusedBatchNormV3", FLOAT, is_inference, ranks={0: (4,)}),
     _takes("MaxPool AvgPool", FLOAT, is_pool, ranks={0: (4,)}),
     # Reductions
     _takes("Sum Prod Mean Max Min", NUMBER, input_dtypes=_AXES, constants=(1,)),
@@ -113,7 +115,7 @@ CONVERTERS: tuple[tuple[Converter, ...], ...] = (
     _takes("Gather GatherV2", VALUE | BYTE, input_dtypes={1: INDEX, 2: INDEX}),
     _takes("GatherNd", VALUE, input_dtypes={1: INDEX}),
     _takes("OneHot", VALUE, input_dtypes={0: INDEX, 1: frozenset({"int32"})}),
-    _takes("ReverseV2", NUMBER, input_dtypes=_AXES, constants=(1,)),
+    _takes("ReverseV2", NUMBER, reverses_one, input_dtypes=_AXES, constants=(1,)),
     _takes("SpaceToDepth DepthToSpace", FLOAT, is_channels_last, ranks={0: (4,)}),
     _takes(
         "SpaceToBatchND BatchToSpaceND", FLOAT, input_dtypes={1: INDEX, 2: INDEX}, constants=(1, 2), ranks={0: (4,)}

@@ -28,13 +28,7 @@ def registry() -> Registry:
     return made
 
 
-def without_nan(case: OpCase) -> bool:
-    """Tell whether a case has no NaN, which some of OpenVINO's functions make infinite."""
-    values = [np.asarray(value) for value in case.inputs]
-    return not any(np.isnan(value).any() for value in values if np.issubdtype(value.dtype, np.inexact))
-
-
-@pytest.mark.parametrize("case", sample(filter(without_nan, CASES), 2), ids=lambda c: f"{c.op}-{c.id}")
+@pytest.mark.parametrize("case", sample(CASES, 2), ids=lambda c: f"{c.op}-{c.id}")
 def test_what_is_taken_is_right(case: OpCase, registry: Registry) -> None:
     check_case(case, OpenVinoBuilder(), registry)
 
