@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfgraft.distance import distance
-from tfgraft.function import call_unoptimized, make_function
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.graphdef import to_graph_def
 from tfgraft.graph.ref import TensorRef
-from tfgraft.graph.views import const_value, tensor_info
-from tfgraft.load.model import LoadedModel, NamedTensor
+from tfgraft.graph.views import const_value
+from tfgraft.load.model import LoadedModel
 from tfgraft.passes.base import Pass, PassContext, PassResult
 from tfgraft.passes.build_engines import Built
-from tfgraft.plugins.protocol import Device, EngineBuilder, Executor, device_kinds
+from tfgraft.plugins.protocol import Device, Executor, device_kinds
+from tfgraft.values import tensor_values
 
 Array = NDArray[Any]
 VERIFIED = "verified"
@@ -119,13 +119,11 @@ class VerifyEngines:
     def run(self, graph: Graph, ctx: PassContext) -> PassResult:
         """Run and compare."""
         built: Sequence[Built] = ctx.results.get("built", ())
-        builder = ctx.registry.engines[ctx.engine]
-        here = [each for each in built if not each.cluster.function]
-        checks = [_unrun(each, self.precision, "It is in a function's body.") for each in built if each not in here]
-        if "CPU" not in device_kinds(builder):
-            checks += [_unrun(each, self.precision, "It does not run on the CPU.") for each in here]
-        elif here:
-            checks += self._checks(graph, here, builder, ctx)
+        reasons = [_unrunnable(each, ctx) for each in built]
+        checks = [_unrun(each, self.precision, why) for each, why in zip(built, reasons, strict=True) if why]
+        here = [each for each, why in zip(built, reasons, strict=True) if not why]
+        if here:
+            checks += self._checks(graph, here, ctx)
         ctx.results[VERIFIED] = checks
         for check in checks:
             if not check.ok:
@@ -133,17 +131,15 @@ class VerifyEngines:
         good = sum(check.ok for check in checks)
         return PassResult(summary=f"{good} of {len(checks)} outputs are within their bounds")
 
-    def _checks(
-        self, graph: Graph, built: Sequence[Built], builder: EngineBuilder, ctx: PassContext
-    ) -> list[OutputCheck]:
+    def _checks(self, graph: Graph, built: Sequence[Built], ctx: PassContext) -> list[OutputCheck]:
         refs = list(dict.fromkeys(r for b in built for r in (*b.cluster.inputs, *b.cluster.outputs)))
-        values = _run(to_graph_def(graph), graph, refs, self.loaded, self.feeds)
+        values = tensor_values(to_graph_def(graph), graph, refs, self.loaded, self.feeds)
         reference = self._reference(graph, built, values, ctx)
         checks = []
         for i, each in enumerate(built):
             ctx.progress(f"{self.name} {each.cluster.id}", i, len(built))
             weights = [const_value(graph.node(ref.node)) for ref in each.cluster.weights]
-            executor = builder.load(each.engine, weights, Device())
+            executor = ctx.registry.engines[each.engine.engine].load(each.engine, weights, Device())
             got = [_execute(executor, [value[r] for r in each.cluster.inputs], each) for value in values]
             for port, ref in enumerate(each.cluster.outputs):
                 outs = [out[port] for out in got]
@@ -163,7 +159,7 @@ class VerifyEngines:
             return values
         names = {node.name for node in graph_def.node}
         refs = [r for b in built for r in b.cluster.outputs if r.node in names]
-        return _run(graph_def, graph, refs, self.loaded, self.feeds)
+        return tensor_values(graph_def, graph, refs, self.loaded, self.feeds)
 
     def _check(self, built: Built, ref: TensorRef, engine: float, lost: float | None) -> OutputCheck:
         settings, name = self.settings, self.precision
@@ -171,6 +167,17 @@ class VerifyEngines:
         bound = PRECISION_BOUNDS[name] if settings.precision_bound is None else settings.precision_bound
         within = lost is None or lost <= bound
         return OutputCheck(built.cluster.id, str(ref), name, engine, lost, engine <= engine_bound, within)
+
+
+def _unrunnable(built: Built, ctx: PassContext) -> str:
+    """Return why an engine cannot be run on its own here; empty if it can."""
+    if built.cluster.function:
+        return "It is in a function's body."
+    if built.engine.call is not None:
+        return "TensorFlow itself runs it, as a function."
+    if "CPU" not in device_kinds(ctx.registry.engines[built.engine.engine]):
+        return "It does not run on the CPU."
+    return ""
 
 
 def _unrun(built: Built, precision: str, reason: str) -> OutputCheck:
@@ -185,21 +192,6 @@ def _complaint(check: OutputCheck) -> str:
     if not check.precision_ok:
         parts.append(f"{check.precision_error:.2g} from float32")
     return f"Output {check.tensor} of {check.cluster} is off by {' and '.join(parts)} (relative L2 error)."
-
-
-def _run(
-    graph_def: Any, graph: Graph, refs: Sequence[TensorRef], loaded: LoadedModel, feeds: Iterable[Mapping[str, Array]]
-) -> list[dict[TensorRef, Array]]:
-    """Return the values of tensors, as TensorFlow computes them, for each feed."""
-    import tensorflow as tf
-
-    outputs = [NamedTensor(str(ref), tensor_info(graph, ref).dtype) for ref in refs]
-    function = make_function(graph_def, loaded.inputs, outputs, loaded.resources)
-    found = []
-    for feed in feeds:
-        values = [tf.constant(feed[spec.name], spec.dtype) for spec in loaded.inputs]
-        found.append(dict(zip(refs, call_unoptimized(function, values), strict=True)))
-    return found
 
 
 @dataclass

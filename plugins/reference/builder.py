@@ -21,6 +21,8 @@ class ReferenceBuilder:
     """
 
     name: ClassVar[str] = "reference"
+    automatic: ClassVar[bool] = False
+    """It is there to check numbers, not for speed."""
     converters: ClassVar[tuple[str, ...]] = TensorRtBuilder.converters
     int8: ClassVar[Int8Rules] = TensorRtBuilder.int8
 

@@ -12,6 +12,9 @@ from tfgraft.cache.cache import EngineCache
 from tfgraft.cache.conversion import cached
 from tfgraft.calibration.observers import Observer
 from tfgraft.calibration.table import CalibrationTable
+from tfgraft.choice.pipeline import choosing, most_covered
+from tfgraft.choice.search import Search
+from tfgraft.engines import AUTO, EngineSpec, builder_of, engine_specs
 from tfgraft.grafted import Grafted
 from tfgraft.job import Job
 from tfgraft.load import load
@@ -25,7 +28,6 @@ from tfgraft.precision.lowered import Lowering
 from tfgraft.precision.samples import table_of
 from tfgraft.precision.settings import Precision
 from tfgraft.registry.registry import Registry
-from tfgraft.registry.support import Unsupported
 from tfgraft.report.report import Report
 
 
@@ -34,7 +36,7 @@ def optimize(
     *,
     outputs: Sequence[str] | None = None,
     input_shapes: Mapping[str, Sequence[int | None] | None] | Sequence[Sequence[int | None] | None] | None = None,
-    engine: str = "onnxruntime",
+    engine: str | Sequence[str] = "onnxruntime",
     minimum_segment_size: int = 3,
     maximum_engines: int | None = None,
     denylist: Sequence[str] = (),
@@ -50,6 +52,7 @@ def optimize(
     verify: bool | Verification = False,
     cache: bool | str | os.PathLike[str] | EngineCache | None = None,
     executor: Executor | None = None,
+    search: Search | None = None,
     **engine_options: Any,
 ) -> Grafted:
     """Graft engines into a model: every part that the engine supports becomes one node, TensorFlow keeps the rest.
@@ -60,7 +63,8 @@ def optimize(
         outputs: names of the tensors that must stay ("node" or "node:0"); default those of the signature, else
             those that nothing reads.
         input_shapes: shapes of inputs by name, or in order; None or -1 for an unknown dimension.
-        engine: the name of an engine builder.
+        engine: the name of an engine builder; or several names, or "auto" for all that can run here: then each part of
+            the graph is timed, and goes to the engine that is the quickest with it, or stays in TensorFlow.
         minimum_segment_size: clusters with fewer ops stay native.
         maximum_engines: keep this many clusters, the largest; None for all.
         denylist: op types, node names or patterns of node names that stay native.
@@ -82,7 +86,9 @@ def optimize(
             `EngineCache`; None for nowhere.
         executor: builds several engines at once: a `ProcessPoolExecutor` say, or one of Dask's or Ray's; None: they are
             built one after the other, in this process. It is not shut down.
-        engine_options: options of the engine builder, such as `intra_op_threads=2`.
+        search: on what, and how long, engines are timed where there are several.
+        engine_options: options of the engine builder, such as `intra_op_threads=2`. Of several engines each gets those
+            that it takes, and those under its own name: `openvino={"intra_op_threads": 2}`.
 
     Returns:
         The grafted model. If no node can be converted, its graph is the given one and its report says why.
@@ -97,22 +103,21 @@ def optimize(
 
     store = EngineCache.of(cache)
     registry = registry or Registry.default()
-    builder = builder_of(registry, engine)
-    builder.check_options(engine_options)
-    available = builder.available()
-    if isinstance(available, Unsupported):
-        raise ValueError(str(available))
+    specs = engine_specs(registry, engine, engine_options)
     wanted = Precision.of(precision, calibration, observer)
     loaded = load(model, outputs=outputs, input_shapes=input_shapes, signature=signature)
     chosen = pipeline or default_pipeline(
         minimum_segment_size=minimum_segment_size, maximum_engines=maximum_engines, denylist=_entries(denylist)
     )
-    job = Job(loaded, registry, engine, engine_options, strict, progress, store, executor)
+    if not isinstance(engine, str) or engine == AUTO:
+        chosen = choosing(chosen, specs, search or Search(), loaded, wanted)
+    job = Job(loaded, registry, specs[0].name, specs[0].options, strict, progress, store, executor)
     verification = Verification() if verify is True else verify or None
     lowering = Lowering(job, chosen, wanted, accuracy, verification)
     result = lowering.grafted() if store is None else cached(lowering, store)
-    if result.report.clusters:
-        runtime.register_engine(builder)
+    for spec in specs:
+        if any(cluster.engine == spec.name for cluster in result.report.clusters):
+            runtime.register_engine(spec.builder)
     return result
 
 
@@ -121,7 +126,7 @@ def plan(
     *,
     outputs: Sequence[str] | None = None,
     input_shapes: Mapping[str, Sequence[int | None] | None] | Sequence[Sequence[int | None] | None] | None = None,
-    engine: str = "onnxruntime",
+    engine: str | Sequence[str] = "onnxruntime",
     minimum_segment_size: int = 3,
     maximum_engines: int | None = None,
     denylist: Sequence[str] = (),
@@ -136,10 +141,17 @@ def plan(
 ) -> Report:
     """Say what `optimize` would do, building nothing; the arguments are those of `optimize`.
 
-    The engine need not be available on this machine, only registered.
+    An engine that is named alone need not be available on this machine, only registered. Of several engines the report
+    is that of the one that would take most, and its diagnostics say what each would take; which one is the quickest
+    is known only when `optimize` has timed them.
     """
     registry = registry or Registry.default()
-    builder_of(registry, engine).check_options(engine_options)
+    if isinstance(engine, str) and engine != AUTO:
+        builder = builder_of(registry, engine)
+        builder.check_options(engine_options)
+        specs: Sequence[EngineSpec] = [EngineSpec(builder, engine_options)]
+    else:
+        specs = engine_specs(registry, engine, engine_options)
     wanted = Precision.of(precision, calibration, observer)
     loaded = load(model, outputs=outputs, input_shapes=input_shapes, signature=signature)
     chosen = pipeline or default_pipeline(
@@ -153,7 +165,9 @@ def plan(
             chosen = chosen.without(name)
     table = table_of(calibration)
     wanted = wanted if table is None else wanted.with_table(table)
-    return Job(loaded, registry, engine, engine_options, progress=progress).run(wanted.applied(chosen, loaded)).report
+    passes = wanted.applied(chosen, loaded)
+    reports = [Job(loaded, registry, s.name, s.options, progress=progress).run(passes).report for s in specs]
+    return reports[0] if len(reports) == 1 else most_covered(reports)
 
 
 def calibrate(
@@ -202,16 +216,3 @@ def _entries(denylist: Sequence[str]) -> tuple[str, ...]:
     if isinstance(denylist, str):
         raise ValueError(f"denylist is a list of ops, names or patterns, not a string: write denylist=[{denylist!r}]")
     return tuple(denylist)
-
-
-def builder_of(registry: Registry, engine: str) -> Any:
-    """Return an engine builder by name; raise ValueError, with what there is and what to install, if there is none."""
-    if engine in registry.engines:
-        return registry.engines[engine]
-    known = ", ".join(sorted(registry.engines)) or "none"
-    broken = "; ".join(f"plugin {p.plugin} could not be loaded: {p.error}" for p in registry.problems)
-    extras = {"onnxruntime": "cpu", "tensorrt": "tensorrt", "openvino": "openvino"}
-    install = f" Install it with: pip install 'tfgraft[{extras[engine]}]'." if engine in extras else ""
-    raise ValueError(
-        f"There is no engine {engine!r}; registered are: {known}.{install}{' ' + broken if broken else ''}"
-    )

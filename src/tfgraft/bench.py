@@ -129,9 +129,9 @@ def compare(
     if runs < 1:
         raise FeedError(f"The number of runs must be at least 1, not {runs}.")
     fed, values = match_feeds(model, synthetic_feeds(model) if feeds is None else feeds)
-    first = _caller(model.graph_def, model, fed, threads)
+    first = caller(model.graph_def, model, fed, threads)
     expected = _first_run(first, values, feeds is None)
-    second = _caller(grafted.graph_def, model, fed, threads)
+    second = caller(grafted.graph_def, model, fed, threads)
     got = second(values)
     for _ in range(_WARM_UPS - 1):
         first(values)
@@ -189,7 +189,7 @@ def _first_run(call: Callable[[Sequence[Array]], list[Array]], values: Sequence[
 _Call = Callable[[Sequence[Array]], list[Array]]
 
 
-def _caller(graph_def: Any, model: LoadedModel, fed: Sequence[NamedTensor], threads: int) -> _Call:
+def caller(graph_def: Any, model: LoadedModel, fed: Sequence[NamedTensor], threads: int) -> _Call:
     if model.is_self_contained:
         return _session_caller(graph_def, model, fed, threads)
     return _function_caller(graph_def, model, fed)

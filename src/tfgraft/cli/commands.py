@@ -172,7 +172,7 @@ def _arguments(args: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
         "outputs": args.outputs,
         "input_shapes": dict(args.input_shape) or None,
         "signature": args.signature,
-        "engine": args.engine,
+        "engine": _engine(args),
         "minimum_segment_size": args.min_segment,
         "maximum_engines": args.max_engines,
         "denylist": tuple(args.deny),
@@ -191,15 +191,26 @@ def _plan(args: argparse.Namespace, terminal: Terminal) -> Any:
 
 def _optimize(args: argparse.Namespace, terminal: Terminal, options: dict[str, Any] | None = None) -> Any:
     from tfgraft.api import optimize as run
+    from tfgraft.choice.search import Search
+    from tfgraft.feeds import read_feeds
 
     chosen = dict(args.option) if options is None else options
     more = {name: getattr(args, name) for name in ("verify", "cache") if name in args}
+    more["search"] = Search([read_feeds(args.input)] if args.input else None, args.search_seconds)
     return run(args.model, strict=args.strict, **_arguments(args, terminal), **more, **chosen)
 
 
+def _engine(args: argparse.Namespace) -> str | list[str]:
+    names: list[str] = args.engine.split(",")
+    return names[0] if len(names) == 1 else names
+
+
 def _with_threads(engine: str, options: dict[str, Any], threads: int) -> dict[str, Any]:
+    from tfgraft.engines import AUTO
     from tfgraft.registry.registry import Registry
 
+    if engine == AUTO or "," in engine:  # each engine gets what it takes
+        return {"intra_op_threads": threads, **options}
     builder = Registry.default().engines.get(engine)
     more = {"intra_op_threads": threads, **options}
     try:

@@ -35,6 +35,7 @@ def make_parser() -> argparse.ArgumentParser:
     optimize.add_argument("--strict", action="store_true", help="engines fail instead of falling back to TensorFlow")
 
     _add_cache(optimize)
+    _add_search(optimize)
     optimize.add_argument("--verify", action="store_true", help="run each engine beside its native segment and compare")
 
     calibrate = _command(commands, "calibrate", "take the ranges of activations, and write them as a table", common)
@@ -51,7 +52,7 @@ def make_parser() -> argparse.ArgumentParser:
     bench = _command(commands, "bench", "compare the grafted model with the original: time and error", common, model)
     bench.add_argument("--strict", action="store_true", help="engines fail instead of falling back to TensorFlow")
     _add_cache(bench)
-    bench.add_argument("--input", type=Path, metavar="FEEDS.npz", help="arrays by input name; default: made up")
+    _add_search(bench)
     bench.add_argument("--runs", type=_positive, default=50, metavar="N", help="runs of each (default 50)")
     bench.add_argument(
         "--seconds", type=float, default=20.0, metavar="S", help="stop after this time (default 20; 3 runs at least)"
@@ -107,10 +108,28 @@ def _add_model(model: argparse.ArgumentParser) -> None:
     model.add_argument("--signature", metavar="KEY", help="which signature of a SavedModel")
 
 
+def _add_search(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--input", type=Path, metavar="FEEDS.npz", help="arrays by input name, to time with; default: made up"
+    )
+    command.add_argument(
+        "--search-seconds",
+        type=float,
+        default=60.0,
+        metavar="S",
+        help="how long several engines are timed, without building them (default 60)",
+    )
+
+
 def _model() -> argparse.ArgumentParser:
     model = argparse.ArgumentParser(add_help=False)
     _add_model(model)
-    model.add_argument("--engine", default="onnxruntime", metavar="E", help="default onnxruntime; see: tfgraft engines")
+    model.add_argument(
+        "--engine",
+        default="onnxruntime",
+        metavar="E[,E...]",
+        help="default onnxruntime; see: tfgraft engines. Of several, or 'auto', the quickest is found for each part",
+    )
     model.add_argument(
         "--min-segment", type=_positive, default=3, metavar="N", help="smaller clusters stay native (default 3)"
     )

@@ -61,6 +61,7 @@ def make_report(ctx: PassContext, nodes: tuple[NodeReport, ...], replaced: tuple
         problems + tuple(ctx.diagnostics) + refusals,
         ctx.results.get("timing", ()),
         verified=tuple(ctx.results.get("verified", ())),
+        choices=tuple(ctx.results.get("choices", ())),
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tfgraft.passes.base import Diagnostic
 
 if TYPE_CHECKING:
+    from tfgraft.choice.choice import Choice
     from tfgraft.passes.verify_engines import OutputCheck
     from tfgraft.precision.budget import AccuracyReport
 
@@ -123,6 +124,7 @@ class Report:
         seconds: wall seconds of each pass.
         accuracy: what an accuracy budget came to, if one was given.
         verified: how far each engine is from its native segment and from float32, if that was asked for.
+        choices: what was measured where several engines were asked, and who was chosen.
         graphs: what TensorBoard is to show; not part of the report as data.
     """
 
@@ -133,6 +135,7 @@ class Report:
     seconds: tuple[tuple[str, float], ...] = ()
     accuracy: AccuracyReport | None = None
     verified: tuple[OutputCheck, ...] = ()
+    choices: tuple[Choice, ...] = ()
     graphs: Graphs | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -184,6 +187,7 @@ class Report:
             "precisions": dict(self.precisions),
             "accuracy": None if self.accuracy is None else self.accuracy.to_dict(),
             "verified": [asdict(check) for check in self.verified],
+            "choices": [asdict(choice) for choice in self.choices],
         }
 
     def to_json(self, indent: int | None = None) -> str:
@@ -215,8 +219,9 @@ class Report:
         ]
         for c in self.clusters:
             where = f" in function {c.function}" if c.function else ""
+            engine = f" in {c.engine}" if c.engine != self.engine else ""
             lines.append(
-                f"  {c.id}: {c.size} ops{where}, {len(c.inputs)} inputs, {len(c.outputs)} outputs, "
+                f"  {c.id}: {c.size} ops{engine}{where}, {len(c.inputs)} inputs, {len(c.outputs)} outputs, "
                 f"{len(c.weights)} weights"
             )
         if self.precisions:
@@ -226,6 +231,7 @@ class Report:
         if self.accuracy is not None:
             lines.append(str(self.accuracy))
         lines.extend(str(check) for check in self.verified)
+        lines.extend(f"measured {choice}" for choice in self.choices)
         if not self.clusters:
             lines.append("  nothing was converted; the graph stays as it was")
         if self.refusals:

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tfgraft.api import builder_of, optimize
+from tfgraft.api import optimize
 from tfgraft.calibration.table import CalibrationTable
 from tfgraft.compat.tensorrt.engines import default_engine, engine_options
 from tfgraft.compat.tensorrt.observers import add_observers
 from tfgraft.compat.tensorrt.params import TrtConversionParams, TrtPrecisionMode
+from tfgraft.engines import builder_of
 from tfgraft.grafted import Grafted
 from tfgraft.graph.graphdef import to_graph_def
 from tfgraft.job import Job, Run

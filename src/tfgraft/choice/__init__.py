@@ -1,0 +1,1 @@
+"""Choosing engines by measurement."""

@@ -1,0 +1,189 @@
+"""Measuring clusters: what each engine that takes exactly these nodes computes, and how long it takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+
+from tfgraft.cache.code import machine
+from tfgraft.cache.digest import digest
+from tfgraft.calibration.feeds import feeds_of
+from tfgraft.choice.assign import Candidate
+from tfgraft.choice.choice import NATIVE, Choice, Contender
+from tfgraft.choice.contenders import engine_call, native_call, session_threads
+from tfgraft.choice.search import Search
+from tfgraft.choice.timing import Call, Comparison, compare
+from tfgraft.distance import distance
+from tfgraft.errors import TfGraftError
+from tfgraft.feeds import synthetic_feeds
+from tfgraft.graph.graph import Graph
+from tfgraft.graph.graphdef import to_graph_def
+from tfgraft.graph.ref import TensorRef
+from tfgraft.graph.views import const_source
+from tfgraft.load.model import LoadedModel
+from tfgraft.passes.base import PassContext
+from tfgraft.passes.build_engines import Built
+from tfgraft.passes.contexts import contexts
+from tfgraft.values import tensor_values
+
+Array = NDArray[Any]
+_GROSS = 5e-2
+"""What no engine may be off, even if others agree with it: TensorFlow's own kernels are off by half of this at most."""
+_LEAST_SECONDS, _MOST_SECONDS = 0.2, 2.0
+"""How long one set of nodes is timed."""
+_SIGMAS = 2.0
+_MEASURED = "engine times"
+_SWITCHES = ("Switch", "RefSwitch", "Merge", "RefMerge")
+
+
+@dataclass
+class Measurer:
+    """Times clusters of one model on one feed.
+
+    Args:
+        graph: the main graph, with the clusters' nodes in it.
+        loaded: the model.
+        search: the settings.
+        bound: how far an engine may be from TensorFlow, as relative L2 error. Where it is further, another engine must
+            agree with it: TensorFlow's own kernels are off by up to 3 % for some models on some processors.
+        ctx: with the cache, where times are kept, if there is one.
+    """
+
+    graph: Graph
+    loaded: LoadedModel
+    search: Search
+    bound: float
+    ctx: PassContext
+    threads: int = field(init=False)
+    problem: str = field(init=False, default="")
+    """Why nothing can be measured; empty if it can."""
+    feed: Mapping[str, Array] = field(init=False, default_factory=dict)
+    _values: dict[TensorRef, Array] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.threads = session_threads(self.search.threads)
+        self._end = time.monotonic() + self.search.seconds
+        self._hidden = _hidden(self.graph)
+        try:
+            if self.search.feeds is None:
+                self.feed = synthetic_feeds(self.loaded)
+            else:
+                self.feed = next(iter(feeds_of(self.search.feeds, self.loaded)))
+        except TfGraftError as error:
+            if self.search.feeds is not None:
+                raise
+            self.problem = str(error)
+
+    @property
+    def remaining(self) -> float:
+        """Seconds of the search that are left."""
+        return max(0.0, self._end - time.monotonic())
+
+    def can_measure(self, built: Built) -> bool:
+        """Tell whether the values of a cluster's inputs can be had."""
+        cluster = built.cluster
+        refs = (*cluster.inputs, *cluster.outputs)
+        return not self.problem and not cluster.function and not any(ref.node in self._hidden for ref in refs)
+
+    def measure(self, found: Sequence[Built]) -> tuple[list[Choice], list[Candidate[Built]]]:
+        """Measure clusters, the largest first; return what came out, and those that win."""
+        groups: dict[frozenset[str], list[Built]] = {}
+        for one in found:
+            groups.setdefault(self._members(one), []).append(one)
+        ordered = sorted(groups.items(), key=lambda item: (-len(item[0]), min(item[0])))
+        self._run_model([one for _, group in ordered for one in group])
+        choices: list[Choice] = []
+        candidates: list[Candidate[Built]] = []
+        for i, (members, group) in enumerate(ordered):
+            self.ctx.progress(f"timing {len(members)} nodes", i, len(ordered))
+            seconds = min(_MOST_SECONDS, max(_LEAST_SECONDS, self.remaining / (len(ordered) - i)))
+            choice, winner = self._choose(group, seconds)
+            choices.append(choice)
+            if winner is not None:
+                best = next(c for c in choice.contenders if c.engine == choice.chosen)
+                candidates.append(Candidate("", members, best.gain, winner))
+        return choices, candidates
+
+    def _members(self, built: Built) -> frozenset[str]:
+        return frozenset(name for name in built.cluster.nodes if self.graph.node(name).op != "Const")
+
+    def _run_model(self, found: Sequence[Built]) -> None:
+        refs = dict.fromkeys(ref for one in found for ref in one.cluster.inputs)
+        missing = [ref for ref in refs if ref not in self._values]
+        if missing:
+            (values,) = tensor_values(to_graph_def(self.graph), self.graph, missing, self.loaded, [self.feed])
+            self._values.update(values)
+
+    def _choose(self, group: Sequence[Built], seconds: float) -> tuple[Choice, Built | None]:
+        names = [name for name in group[0].cluster.nodes if self.graph.node(name).op != "Const"]
+        key = self._key(group)
+        known = self.ctx.cache.get(key) if self.ctx.cache is not None else None
+        if known is None:
+            if not self.remaining:
+                return Choice(tuple(names), 0.0, (), reason="there was no time left to measure it"), None
+            known = self._measured(group, seconds)
+            if self.ctx.cache is not None:
+                self.ctx.cache.put(key, known, _MEASURED, f"{len(names)} nodes")
+        native, rows = known
+        contenders = tuple(Contender(*row) for row in rows)
+        winners = sorted((c for c in contenders if not c.refusal), key=lambda c: c.milliseconds)
+        if not winners:
+            return Choice(tuple(names), native, contenders), None
+        best = winners[0]
+        built = next(one for one in group if one.engine.engine == best.engine)
+        return Choice(tuple(names), native, contenders, best.engine), built
+
+    def _key(self, group: Sequence[Built]) -> str:
+        shapes = [(str(ref), list(self._values[ref].shape)) for ref in group[0].cluster.inputs]
+        prints = [(one.engine.engine, one.fingerprint) for one in group]
+        return digest(_MEASURED, machine(), prints, shapes, self.threads, self.search.margin, self.bound)
+
+    def _measured(self, group: Sequence[Built], seconds: float) -> tuple[float, list[tuple[Any, ...]]]:
+        """Return TensorFlow's milliseconds, and the fields of each engine's `Contender`."""
+        native = native_call(self.graph, group[0], self._values, self.threads)
+        wanted = list(native())  # type: ignore[call-overload]
+        calls: dict[str, Call] = {NATIVE: native}
+        got: dict[str, list[Array]] = {}
+        refused: dict[str, str] = {}
+        order = [str(ref) for ref in group[0].cluster.outputs]
+        for one in group:
+            engine = one.engine.engine
+            try:
+                call = engine_call(self.graph, one, self._values, self.threads, self.ctx)
+                results = dict(zip([str(ref) for ref in one.cluster.outputs], call(), strict=True))  # type: ignore[call-overload]
+            except Exception as error:  # an engine may fail in any way; TensorFlow and the others remain
+                refused[engine] = f"it does not run: {str(error).strip().splitlines()[0][:200]}"
+                continue
+            got[engine] = [results[name] for name in order]
+            calls[engine] = call
+        errors = {engine: _apart(wanted, values) for engine, values in got.items()}
+        for engine, values in got.items():
+            close = min([errors[engine], *(_apart(v, values) for other, v in got.items() if other != engine)])
+            if not (close <= self.bound and errors[engine] <= _GROSS):
+                refused[engine] = f"it is off by {errors[engine]:.2g} (relative L2 error)"
+                del calls[engine]
+        times = compare(calls, seconds)
+        rows = []
+        for one in group:
+            engine = one.engine.engine
+            time_ = times.get(engine, Comparison(0.0, 0.0, 0.0))
+            refusal = refused.get(engine, "")
+            if not refusal and time_.gain < max(self.search.margin * times[NATIVE].milliseconds, _SIGMAS * time_.noise):
+                refusal = "it is not quicker than TensorFlow"
+            rows.append((engine, time_.milliseconds, time_.gain, errors.get(engine, 0.0), refusal))
+        return times[NATIVE].milliseconds, rows
+
+
+def _apart(wanted: Sequence[Array], got: Sequence[Array]) -> float:
+    return max((distance(a, b) for a, b in zip(wanted, got, strict=True)), default=0.0)
+
+
+def _hidden(graph: Graph) -> frozenset[str]:
+    """Return the nodes whose values cannot be fetched: those in loops and branches of TensorFlow 1."""
+    inside = contexts(graph, graph.topological())
+    found = {node.name for node in graph if node.op in _SWITCHES}
+    return frozenset(found | {name for name in inside if const_source(graph, TensorRef(name)) is None})

@@ -1,0 +1,76 @@
+"""Timing contenders in turn, so that what else the machine does meets all of them alike."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+Call = Callable[[], object]
+_SLICE = 0.004
+"""Seconds that one slice of a contender lasts at least: many calls, if they are short."""
+_SETTLE = 0.002
+"""Seconds of rest between contenders: engines' threads spin a while after a call."""
+_LEAST, _MOST = 5, 60
+_MOST_CALLS = 64
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Times of one contender and of the first one, round by round.
+
+    Args:
+        milliseconds: its median.
+        gain: the median of what it saves against the first one in a round, in milliseconds.
+        noise: the standard error of that median, about; in milliseconds.
+    """
+
+    milliseconds: float
+    gain: float
+    noise: float
+
+
+def compare(calls: Mapping[str, Call], seconds: float) -> dict[str, Comparison]:
+    """Time contenders in rounds, A B C A B C, and compare each with the first.
+
+    Args:
+        calls: the contenders; each does the same work.
+        seconds: about how long this may take; five rounds are done in any case, unless one takes longer than that.
+    """
+    counts = {name: _count(call) for name, call in calls.items()}
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    start = time.perf_counter()
+    for done in range(_MOST):
+        elapsed = time.perf_counter() - start
+        if elapsed > seconds and (done >= _LEAST or elapsed > 2 * seconds):
+            break
+        for name, call in calls.items():
+            time.sleep(_SETTLE)
+            call()  # the caches are the last contender's
+            times[name].append(1000 * _slice(call, counts[name]))
+    first = times[next(iter(calls))]
+    return {name: _comparison(first, own) for name, own in times.items()}
+
+
+def _count(call: Call) -> int:
+    """Warm a contender up, and say how many calls make a slice."""
+    call()
+    once = min(_slice(call, 1) for _ in range(2))
+    return max(1, min(_MOST_CALLS, int(_SLICE / max(once, 1e-7))))
+
+
+def _slice(call: Call, count: int) -> float:
+    start = time.perf_counter()
+    for _ in range(count):
+        call()
+    return (time.perf_counter() - start) / count
+
+
+def _comparison(first: list[float], own: list[float]) -> Comparison:
+    gains = [a - b for a, b in zip(first, own, strict=True)]
+    gain = statistics.median(gains) if gains else 0.0
+    spread = statistics.median(abs(g - gain) for g in gains) if gains else 0.0
+    # A median absolute deviation is 0.67 standard deviations, and a median's error 1.25 times a mean's.
+    noise = 1.25 * spread / 0.67 / max(1, len(gains)) ** 0.5
+    return Comparison(statistics.median(own) if own else 0.0, gain, noise)

@@ -1,0 +1,95 @@
+"""The whole graph, timed: whether what was chosen part by part is the best of what could be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from tfgraft.bench import caller
+from tfgraft.choice.contenders import grafted
+from tfgraft.choice.measure import Measurer
+from tfgraft.choice.timing import Call, compare
+from tfgraft.graph.graph import Graph
+from tfgraft.graph.graphdef import to_graph_def
+from tfgraft.passes.base import PassContext
+from tfgraft.passes.build_engines import Built
+
+_SIGMAS = 2.0
+_SECONDS = 4.0
+
+
+def best_of(
+    graph: Graph,
+    chosen: Sequence[Built],
+    unmeasured: Mapping[str, Sequence[Built]],
+    measurer: Measurer,
+    ctx: PassContext,
+) -> tuple[list[Built], str]:
+    """Return the engines with which the whole graph is quickest, and a remark.
+
+    Compared are: what was chosen; that and what could not be measured on its own, by each engine; where several engines
+    were chosen, each of them alone; and TensorFlow.
+
+    Args:
+        chosen: what was chosen of the parts that were measured.
+        unmeasured: by engine, what could not be.
+    """
+    variants: dict[str, list[Built]] = {"what was chosen": list(chosen)}
+    for engine, more in unmeasured.items():
+        beside = [one for one in more if _is_free(one, chosen)]
+        if beside:
+            variants[f"{engine} besides"] = [*chosen, *beside]
+    for engine in sorted({one.engine.engine for one in chosen}):
+        own = [one for one in chosen if one.engine.engine == engine]
+        if len(own) < len(chosen):
+            variants[f"{engine} alone"] = own
+    if measurer.problem:
+        first = next((list(more) for more in unmeasured.values() if more), list(chosen))
+        return first, f"Nothing was measured, and the first engine took what it could: {measurer.problem}"
+    if not any(variants.values()):
+        return [], "No engine is quicker than TensorFlow with any part of this graph."
+    calls = _calls(graph, variants, measurer, ctx)
+    times = compare(calls, min(_SECONDS, max(1.0, measurer.remaining)))
+    native = times[_NATIVE].milliseconds
+    best = min(times, key=lambda name: times[name].milliseconds)
+    plain = times.get("what was chosen")
+    if plain is not None and plain.milliseconds <= times[best].milliseconds * (1 + measurer.search.margin):
+        best = "what was chosen"  # what the parts promise is better known than a difference that small
+    if best == _NATIVE or times[best].gain < -_SIGMAS * times[best].noise:
+        return [], f"As a whole TensorFlow is the quickest: {native:.3g} ms."
+    return variants[best], f"As a whole: {times[best].milliseconds:.3g} ms, TensorFlow {native:.3g} ms."
+
+
+_NATIVE = "TensorFlow"
+
+
+def _is_free(one: Built, chosen: Sequence[Built]) -> bool:
+    return not any(
+        one.cluster.function == other.cluster.function and set(one.cluster.nodes) & set(other.cluster.nodes)
+        for other in chosen
+    )
+
+
+def _calls(
+    graph: Graph, variants: Mapping[str, Sequence[Built]], measurer: Measurer, ctx: PassContext
+) -> dict[str, Call]:
+    loaded = measurer.loaded
+    fed = [spec for spec in (*loaded.inputs, *loaded.optional_inputs) if spec.name in measurer.feed]
+    values = [np.asarray(measurer.feed[spec.name]) for spec in fed]
+    graphs = {_NATIVE: to_graph_def(graph)}
+    for name, built in variants.items():
+        if built:
+            graphs[name] = grafted(graph, built, ctx, strict=True)[0]
+    calls: dict[str, Call] = {}
+    for name, graph_def in graphs.items():
+        call = caller(graph_def, loaded, fed, measurer.threads)
+        try:
+            call(values)
+        except Exception as error:  # an engine that fails in company is out
+            if name == _NATIVE:
+                raise
+            ctx.say("choose_engines", "warning", "engine-rejected", f"{name} does not run: {error}".splitlines()[0])
+            continue
+        calls[name] = lambda call=call: call(values)  # type: ignore[misc]
+    return calls
