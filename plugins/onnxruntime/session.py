@@ -15,6 +15,9 @@ from tfgraft.plugins.protocol import Array
 _UNWANTED = ["WeightBiasQuantization"]
 """Optimizers of ONNX Runtime that change results: this one quantizes the float kernel of a convolution whose input and
 output are quantized, with one step for all channels."""
+_SLOW = ["SkipLayerNormFusion"]
+"""Those that make things worse on the CPU: its SkipLayerNormalization takes over four times as long as Add and
+LayerNormalization do, and as the difference of two large sums the variance loses digits that these keep."""
 _PRECISE = "session.x64quantprecision"
 """Whether ONNX Runtime makes uint8 of int8 weights, for kernels that do not saturate."""
 WeightLayout = Sequence[Any]
@@ -39,7 +42,7 @@ def make_session(
         values.append(ort.OrtValue.ortvalue_from_numpy(own))
     if values:
         session_options.add_external_initializers([layout[0] for layout in layouts], values)
-    session = ort.InferenceSession(
-        payload, session_options, providers=options.usable_providers(ort), disabled_optimizers=_UNWANTED
-    )
+    providers = options.usable_providers(ort)
+    disabled = [*_UNWANTED, *(_SLOW if providers == ["CPUExecutionProvider"] else ())]
+    session = ort.InferenceSession(payload, session_options, providers=providers, disabled_optimizers=disabled)
     return session, values
