@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -14,6 +14,7 @@ from tfgraft.load.check import RUNTIME_OP
 from tfgraft.load.model import NamedTensor, Resource, Signature
 from tfgraft.load.rename import with_own_functions
 from tfgraft.needed import fed_names, needed_part
+from tfgraft.outside import LIMIT, weights_outside
 
 
 def tensor_shape(spec: NamedTensor) -> Any:
@@ -36,21 +37,25 @@ def make_function(
     outputs: Sequence[NamedTensor],
     resources: Sequence[Resource] = (),
     signature: Signature | None = None,
+    limit: int = LIMIT,
 ) -> Any:
     """Return a ConcreteFunction that takes the inputs in order and returns the list of outputs.
 
     It captures the handles of `resources`; their owners must be kept alive by the caller. With a signature it is
-    called as signatures of SavedModels are: it takes inputs by name too, and returns a dict.
+    called as signatures of SavedModels are: it takes inputs by name too, and returns a dict. Weights of a graph that is
+    larger than `limit` bytes are variables, which its attribute `tfgraft_weights` keeps.
 
     Raises:
         ValueError: the graph has no such inputs or outputs, or TensorFlow does not accept it.
     """
     if uses_engines(graph_def):
         import tfgraft.runtime  # noqa: F401  (registers the op)
+    graph_def, values = weights_outside(graph_def, limit)
     graph_def = with_own_functions(graph_def)
+    weights = _variables(values)
 
     def call(*tensors: Any) -> Any:
-        results = import_graph(graph_def, inputs, tensors, outputs, resources)
+        results = import_graph(graph_def, inputs, tensors, outputs, resources, weights)
         return results if signature is None else dict(zip(signature.outputs, results, strict=True))
 
     names = [i.node.rpartition("/")[2] for i in inputs] if signature is None else list(signature.inputs)
@@ -58,10 +63,20 @@ def make_function(
     # wrap_function and not tf.function: automatic control dependencies would tie ops of different frames of a
     # TensorFlow 1 loop together, which makes an invalid graph. No prune(), which moves feeds through the host.
     function = tf.compat.v1.wrap_function(call, specs)
+    function.tfgraft_weights = tuple(weights.values())
     if signature is not None:
         # What TensorFlow sets on the signatures that it loads; without it keywords are refused.
         function._arg_keywords, function._num_positional_args = names, len(names)
     return function
+
+
+def _variables(values: dict[str, NDArray[Any]]) -> dict[str, Any]:
+    """Return variables with values, which are given up one by one."""
+    made = {}
+    with tf.init_scope():
+        for name in list(values):
+            made[name] = tf.Variable(values.pop(name), trainable=False, name=name.rpartition("/")[2])
+    return made
 
 
 def import_graph(
@@ -70,18 +85,21 @@ def import_graph(
     tensors: Sequence[Any],
     outputs: Sequence[NamedTensor],
     resources: Sequence[Resource] = (),
+    weights: Mapping[str, Any] | None = None,
 ) -> list[Any]:
     """Import what the outputs need of a GraphDef into the default graph, a function's, and return the outputs.
 
     Args:
         tensors: what the inputs are, in order.
         resources: their handles are captured by the function.
+        weights: variables by the names of the placeholders that they are read for.
     """
     present = {node.name for node in graph_def.node}
     feeds = {spec.name: tensor for spec, tensor in zip(inputs, tensors, strict=True)}
     for resource in resources:
         if resource.name.rpartition(":")[0] in present:
             feeds[resource.name] = tf.compat.v1.get_default_graph().capture(resource.handle)
+    feeds.update((f"{name}:0", variable.read_value()) for name, variable in (weights or {}).items())
     made = [o.name for o in outputs if o.name not in feeds]
     part = needed_part(graph_def, feeds, made)
     kept = feeds if part is graph_def else {name: feeds[name] for name in fed_names(part, feeds)}

@@ -19,10 +19,9 @@ from tfgraft.errors import SaveError, listing
 from tfgraft.function import make_function, tensor_shape
 from tfgraft.load.function import DEFAULT_KEY
 from tfgraft.load.model import LoadedModel, Signature, signature_keys
+from tfgraft.outside import LIMIT, graph_bytes
 from tfgraft.quiet import quiet_python
 
-LIMIT = 2**31 - 1
-"""The largest protobuf message, in bytes."""
 _MARK = "_tfgraft"
 _OTHER = (".pbtxt", ".onnx", ".tflite", ".keras", ".h5", ".hdf5", ".plan", ".engine", ".json", ".zip")
 
@@ -32,13 +31,21 @@ def is_graph_path(path: str | os.PathLike[str]) -> bool:
     return Path(path).suffix == ".pb"
 
 
-def check_target(path: str | os.PathLike[str]) -> None:
+def check_target(path: str | os.PathLike[str], loaded: LoadedModel | None = None) -> None:
     """Check, before long work, that the result can be written to `path`.
 
+    Args:
+        path: where to write.
+        loaded: the model that the result will be made from, if it is there already.
+
     Raises:
-        SaveError: it is of no known kind, or would replace something that is not a model.
+        SaveError: it is of no known kind, or would replace something that is not a model; or the model is too large for
+            it, or has tables or variables and is to be written as a bare graph.
     """
     target = Path(path)
+    if loaded is not None and is_graph_path(target):
+        _check_size(loaded.graph_def)
+        _check_self_contained(loaded, target)
     if target.suffix in _OTHER:
         raise SaveError(
             f"{str(target)!r} cannot be written: the result is a frozen graph or a SavedModel.",
@@ -58,33 +65,38 @@ def check_target(path: str | os.PathLike[str]) -> None:
         )
 
 
-def save(graph_def: Any, loaded: LoadedModel, path: str | os.PathLike[str], options: Any = None) -> None:
+def save(
+    graph_def: Any, loaded: LoadedModel, path: str | os.PathLike[str], options: Any = None, limit: int = LIMIT
+) -> None:
     """Write a graph made from `loaded`: a frozen GraphDef if the path ends in `.pb`, else a SavedModel directory.
 
-    It is written beside the target and renamed, so that the target is either the whole result or what it was.
+    It is written beside the target and renamed, so that the target is either the whole result or what it was. The
+    weights of a graph that is too large for one message are variables of the SavedModel.
 
     Args:
         graph_def: the graph.
         loaded: the model that it was made from.
         path: where to write.
         options: a `tf.saved_model.SaveOptions`; the namespace of engine nodes is added to those that it allows.
+        limit: how many bytes one message holds.
 
     Raises:
-        SaveError: the graph is too large, the target is not to be replaced, or the model has tables or variables
-            and is to be written as a bare graph.
+        SaveError: the target is not to be replaced, or a bare graph is asked for and the model is too large for it, or
+            has tables or variables.
         OSError: the disk is full, or the place cannot be written.
     """
     check_target(path)
     target = Path(path)
-    _check_size(graph_def)
     graph_def = _without_own_marks(graph_def)
     if is_graph_path(target):
+        _check_size(graph_def, limit)
         _check_self_contained(loaded, target)
         _replace(target, lambda temporary: _write_graph(graph_def, temporary))
     else:
         with context.eager_mode():  # whether or not the program is one of TensorFlow 1
             _replace(
-                target, lambda temporary: _write_saved_model(graph_def, loaded, temporary, _with_namespace(options))
+                target,
+                lambda temporary: _write_saved_model(graph_def, loaded, temporary, _with_namespace(options), limit),
             )
 
 
@@ -108,15 +120,12 @@ def _without_own_marks(graph_def: Any) -> Any:
     return clean
 
 
-def _check_size(graph_def: Any) -> None:
-    try:
-        size = graph_def.ByteSize()
-    except Exception:  # protobuf's own refusal differs between its implementations
-        size = LIMIT + 1
-    if size > LIMIT:
+def _check_size(graph_def: Any, limit: int = LIMIT) -> None:
+    size = graph_bytes(graph_def, limit)
+    if size > limit:
         raise SaveError(
-            f"The graph is {size / 2**30:.1f} GiB, and TensorFlow's file format holds at most 2 GiB.",
-            "Cut the model into two with outputs= and feed one from the other, or store its weights as float16.",
+            f"The graph is {size / 2**30:.1f} GiB, and a .pb file holds at most 2 GiB.",
+            "Save to a directory: a SavedModel keeps its weights beside the graph.",
         )
 
 
@@ -135,7 +144,7 @@ def _write_graph(graph_def: Any, path: Path) -> None:
     path.write_bytes(graph_def.SerializeToString())
 
 
-def _write_saved_model(graph_def: Any, loaded: LoadedModel, path: Path, options: Any) -> None:
+def _write_saved_model(graph_def: Any, loaded: LoadedModel, path: Path, options: Any, limit: int = LIMIT) -> None:
     orphans = [r.name for r in loaded.resources if r.owner is None]
     if orphans:
         raise SaveError(
@@ -143,7 +152,7 @@ def _write_saved_model(graph_def: Any, loaded: LoadedModel, path: Path, options:
             "Give the SavedModel, the tf.Module or the Keras model instead of one function of it.",
         )
     signature = loaded.signature or _made_signature(loaded)
-    run = make_function(graph_def, loaded.inputs, loaded.outputs, loaded.resources)
+    run = make_function(graph_def, loaded.inputs, loaded.outputs, loaded.resources, limit=limit)
     keys = list(signature.outputs)
     specs = [
         # TensorFlow saves only names that a node could have; those of some TensorFlow 1 models could not.
@@ -155,6 +164,7 @@ def _write_saved_model(graph_def: Any, loaded: LoadedModel, path: Path, options:
         return dict(zip(keys, run(*tensors), strict=True))
 
     module = tf.Module()
+    module.weights = list(run.tfgraft_weights)
     module.resources = [r.owner for r in loaded.resources]
     module.initializers = list(loaded.initializers)
     with quiet_python():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import tfgraft
 from tests.load.models import Counter, Linear, Words, frozen_graph, run, save, save_v1
 from tfgraft import save as saving
 from tfgraft.errors import SaveError
+from tfgraft.function import make_function
 from tfgraft.grafted import Grafted
 from tfgraft.load import LoadedModel, load
 from tfgraft.report.report import Report
@@ -141,12 +144,46 @@ def test_a_failure_leaves_what_was_there(name: str, tmp_path: Path, monkeypatch:
     assert sorted((p, p.read_bytes()) for p in tmp_path.rglob("*") if p.is_file()) == before
 
 
-def test_too_large_a_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(saving, "LIMIT", 100)
-    for name in ("g.pb", "m"):
-        with pytest.raises(SaveError, match=r"holds at most 2 GiB.*outputs="):
-            ungrafted(load(frozen_graph())).save(tmp_path / name)
-    assert list(tmp_path.iterdir()) == []
+def test_too_large_a_graph_is_a_saved_model_with_variables(tmp_path: Path) -> None:
+    kernel = np.random.default_rng(0).normal(size=(64, 256)).astype(np.float32)
+
+    def function() -> None:
+        x = tf.compat.v1.placeholder(tf.float32, [None, 64], "x")
+        tf.identity(tf.nn.relu(tf.nn.tanh(x @ kernel) * kernel[0]), name="y")
+
+    graph = tf.Graph()
+    with graph.as_default():
+        function()
+    grafted = tfgraft.optimize(graph.as_graph_def(), minimum_segment_size=1, strict=True)
+    assert len(grafted.report.clusters) == 1
+    x = np.ones((2, 64), np.float32)
+    (want,) = grafted.function()(tf.constant(x))
+    with pytest.raises(SaveError, match=r"a \.pb file holds at most 2 GiB\. Save to a directory"):
+        saving.save(grafted.graph_def, grafted.loaded, tmp_path / "g.pb", limit=50_000)
+    saving.save(grafted.graph_def, grafted.loaded, tmp_path / "m", limit=50_000)
+    assert (tmp_path / "m" / "saved_model.pb").stat().st_size < kernel.nbytes
+    again = tfgraft.load_saved_model(tmp_path / "m")
+    got = again.signatures["serving_default"](x=tf.constant(x))["y"]
+    np.testing.assert_array_equal(got, want)
+    assert load(tmp_path / "m").inputs[0].shape == (-1, 64)
+    run = make_function(grafted.graph_def, grafted.loaded.inputs, grafted.loaded.outputs, limit=50_000)
+    assert [v.shape for v in run.tfgraft_weights] == [(64, 256)]
+    np.testing.assert_array_equal(run(tf.constant(x))[0], want)
+
+
+def test_what_no_file_holds_is_refused_before_long_work(tmp_path: Path) -> None:
+    graph_def = frozen_graph()
+    node = graph_def.node.add(name="zeros", op="Const")
+    node.attr["dtype"].type = 1
+    node.attr["value"].tensor.dtype = 1
+    node.attr["value"].tensor.tensor_shape.dim.add(size=2**31)
+    loaded = replace(load(frozen_graph()), graph_def=graph_def)
+    saving.check_target(tmp_path / "m", loaded)
+    saving.check_target(tmp_path / "g.pb", loaded)  # eight gigabytes of zeros take a few bytes
+    words = load(save(Words(tmp_path), tmp_path / "words"))
+    saving.check_target(tmp_path / "m", words)
+    with pytest.raises(SaveError, match="would be incomplete"):
+        saving.check_target(tmp_path / "g.pb", words)
 
 
 def test_a_tensorflow_1_model_without_tables_is_a_graph_by_itself(tmp_path: Path) -> None:

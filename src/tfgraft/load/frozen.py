@@ -18,6 +18,7 @@ from tfgraft.load.check import check_frozen, check_graph
 from tfgraft.load.ends import find_inputs, find_outputs, output_types, resolve_outputs
 from tfgraft.load.model import LoadedModel, NamedTensor
 from tfgraft.load.shapes import InputShapes, match_shapes, set_shapes
+from tfgraft.outside import with_hollow_weights
 
 _IMPORT_LIMIT = 20_000
 """Graphs with more nodes are not imported to check them and to infer output shapes: it costs 75 us a node."""
@@ -111,7 +112,8 @@ def _import_shapes(graph_def: Any, names: Sequence[str], source: str) -> dict[st
     # Importing is also TensorFlow's own check of attributes, types and numbers of inputs.
     try:
         with tf.Graph().as_default():
-            tensors = tf.graph_util.import_graph_def(graph_def, return_elements=list(names), name="")
+            hollow = with_hollow_weights(graph_def)
+            tensors = tf.graph_util.import_graph_def(hollow, return_elements=list(names), name="")
     except (ValueError, tf.errors.OpError) as error:
         raise ModelError(f"TensorFlow does not accept the graph of {source}: {first_line(error)}") from error
     return {
