@@ -84,7 +84,7 @@ class ConverterProcess:
             timer.daemon = True
             timer.start()
         try:
-            process.stdin.write(pickle.dumps(job))
+            process.stdin.write(pickle.dumps(sys.path) + pickle.dumps(job))
             process.stdin.flush()
             answer: Made | Failure = pickle.load(process.stdout)
             return answer
@@ -107,8 +107,6 @@ class ConverterProcess:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors
             )
-            assert self._process.stdin is not None
-            self._process.stdin.write(pickle.dumps(sys.path))
         return self._process
 
     def _end(self) -> tuple[int, str]:

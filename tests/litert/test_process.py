@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -39,6 +40,16 @@ def test_it_converts_and_keeps_the_order_of_inputs(process: ConverterProcess) ->
     assert isinstance(made, Made)
     assert sorted(made.order) == [0, 1]
     assert made.model[4:8] == b"TFL3"
+
+
+def test_a_large_job_comes_through(process: ConverterProcess) -> None:
+    graph = tf.Graph()
+    with graph.as_default():
+        kernel = np.random.default_rng(0).standard_normal((1000, 1000)).astype(np.float32)
+        tf.matmul(v1.placeholder(tf.float32, [None, 1000], "x"), kernel, name="out")
+    made = process.convert(Job(graph.as_graph_def().SerializeToString(), ("x:0",), ("out:0",)))
+    assert isinstance(made, Made)
+    assert len(made.model) > kernel.nbytes
 
 
 def test_a_failure_is_an_answer(process: ConverterProcess) -> None:
