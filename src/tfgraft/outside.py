@@ -1,7 +1,7 @@
 """Weights outside of a graph: a message of protobuf holds 2 GiB, and a graph in Python may hold more.
 
-Wherever TensorFlow is handed a graph it is a message. What is too large is handed over without its large constants: they
-become variables that a function reads or, where only types and shapes matter, zeros that take no room.
+Wherever TensorFlow is handed a graph it is a message. What is too large is handed over without its large constants:
+they become variables that a function reads or, where only types and shapes matter, zeros that take no room.
 """
 
 from __future__ import annotations

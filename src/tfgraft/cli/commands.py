@@ -37,6 +37,8 @@ def optimize(args: argparse.Namespace, terminal: Terminal) -> int:
 
     check_target(args.output)
     start = time.perf_counter()
+    _load(args)
+    check_target(args.output, args.model)
     grafted = _optimize(args, terminal)
     grafted.save(args.output)
     seconds = time.perf_counter() - start
@@ -181,6 +183,15 @@ def _arguments(args: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
         "observer": args.observer,
         "progress": terminal.progress,
     }
+
+
+def _load(args: argparse.Namespace) -> None:
+    """Put the loaded model in the place of its path, and of what says how to load it."""
+    from tfgraft.load import load
+
+    shapes = dict(args.input_shape) or None
+    args.model = load(args.model, outputs=args.outputs, input_shapes=shapes, signature=args.signature)
+    args.outputs, args.input_shape, args.signature = None, [], None
 
 
 def _plan(args: argparse.Namespace, terminal: Terminal) -> Any:
