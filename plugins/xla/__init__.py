@@ -1,1 +1,1 @@
-"""The engine `xla`: clusters as functions that TensorFlow has XLA compile; see docs/decisions/0009."""
+"""The engine `xla`: clusters as functions that TensorFlow has XLA compile; see docs/decisions/0013."""
