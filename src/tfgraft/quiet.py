@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 
@@ -26,22 +27,27 @@ def quiet_python() -> Iterator[None]:
             logger.setLevel(level)
 
 
+_DESCRIPTOR = threading.RLock()
+"""Held by who has redirected file descriptor 2, which is as global as this lock."""
+
+
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
     """Send file descriptor 2 to nowhere for a while, so that TensorFlow's C++ messages are not seen.
 
-    The descriptor belongs to the whole process: what other threads write to standard error meanwhile is lost too,
-    and two overlapping uses from two threads may leave it closed to the wrong side. Use it from the main thread,
-    around one call. Python's own `sys.stderr` object is flushed before and after and not replaced.
+    The descriptor belongs to the whole process: what other threads write to standard error meanwhile is lost too.
+    One thread has it at a time, others wait; use it around one call. Python's own `sys.stderr` object is flushed before
+    and after and not replaced.
     """
-    sys.stderr.flush()
-    saved = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
+    with _DESCRIPTOR:
         sys.stderr.flush()
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)
+        saved = os.dup(2)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(saved, 2)
+            os.close(saved)
+            os.close(nowhere)
