@@ -11,7 +11,9 @@ from tfgraft.registry.support import SUPPORTED, Support, Unsupported
 def has_ranks(view: NodeView) -> Support:
     """Refuse unknown ranks, and tensors known to be empty; codes unknown-rank, attribute."""
     tensors = [(f"input {i}", item.info) for i, item in enumerate(view.inputs)]
-    tensors += [(f"output {i}", info) for i, info in enumerate(view.outputs)]
+    # Of a batch normalization all but the first is for training, and of no known rank.
+    outputs = view.outputs[:1] if "BatchNorm" in view.op else view.outputs
+    tensors += [(f"output {i}", info) for i, info in enumerate(outputs)]
     for where, info in tensors:
         if info.shape is None:
             return Unsupported("unknown-rank", f"LiteRT needs the rank of {where}.", where, "Give input_shapes.")

@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 
 from tfgraft.cache.code import version_of
 from tfgraft.graph.views import const_info, const_value
+from tfgraft.plugins.openvino.int8 import INT8
 from tfgraft.plugins.openvino.model import compile_model, reason, weights_as_inputs
 from tfgraft.plugins.openvino.options import OpenVinoOptions
-from tfgraft.plugins.protocol import Array, BuildContext, BuildError, BuiltEngine, Cluster, Device, Executor
+from tfgraft.plugins.protocol import Array, BuildContext, BuildError, BuiltEngine, Cluster, Device, Executor, Int8Rules
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported
 
 _QUANTIZED = frozenset({"int8", "uint8"})
@@ -24,6 +25,7 @@ class OpenVinoBuilder:
 
     name: ClassVar[str] = "openvino"
     converters: ClassVar[tuple[str, ...]] = ("openvino", "onnx")
+    int8: ClassVar[Int8Rules] = INT8
 
     def available(self) -> Support:
         """Supported if both `openvino` and `onnx` can be imported."""

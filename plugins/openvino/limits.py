@@ -76,7 +76,9 @@ def check_limits(view: NodeView) -> Support:
     if view.op in _IN_FLOAT and view.dtype() in INTS:
         return Unsupported("dtype", f"OpenVINO computes {view.op} of integers in float32.", "input 0")
     named = [(f"input {i}", item.info) for i, item in enumerate(view.inputs)]
-    for where, info in [*named, *((f"output {i}", info) for i, info in enumerate(view.outputs))]:
+    # Of a batch normalization all but the first is for training, and of no known rank.
+    outputs = view.outputs[:1] if "BatchNorm" in view.op else view.outputs
+    for where, info in [*named, *((f"output {i}", info) for i, info in enumerate(outputs))]:
         if isinstance(refusal := _check_tensor(view, where, info), Unsupported):
             return refusal
     return _check_wide(view)

@@ -75,10 +75,14 @@ def test_several_threads_at_once(registry: Registry) -> None:
 
 def test_more_shapes_than_interpreters(registry: Registry) -> None:
     graph_def = build(conv_net)
-    again = registry.copy()
-    model = tfgraft.load(graph_def) if hasattr(tfgraft, "load") else graph_def
     made = tfgraft.optimize(
-        model, outputs=NET, engine="litert", registry=again, maximum_interpreters=2, minimum_segment_size=1, strict=True
+        graph_def,
+        outputs=NET,
+        engine="litert",
+        registry=registry,
+        maximum_interpreters=2,
+        minimum_segment_size=1,
+        strict=True,
     )
     for feed in images((1, 8), (1, 9), (1, 10), (1, 11), (1, 8)):
         for got, want in zip(run(made.graph_def, NET, feed), run(graph_def, NET, feed), strict=True):
