@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from tensorflow.core.framework import attr_value_pb2
 from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
 from tensorflow.python.grappler import tf_optimizer
 
 from tfgraft.graph import dtypes
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.graphdef import node_from_def, node_to_def, to_graph_def
+from tfgraft.graph.node import Node
 from tfgraft.graph.ref import TensorRef, control_source
 from tfgraft.graph.views import PASS_THROUGH
 from tfgraft.passes.base import PassContext, PassResult
@@ -68,9 +70,8 @@ class Grappler:
             return PassResult(summary="a function calls itself, which Grappler does not survive: not optimized")
         fed = [name for name in sorted(graph.fed) if not graph.node(name).op.startswith("Placeholder")]
         weights = _weights(graph)
-        graph_def = to_graph_def(graph)
-        _without_values(graph_def, weights)
-        meta = meta_graph_pb2.MetaGraphDef(graph_def=graph_def)
+        hidden = {name: _without_value(graph.node(name)) for name in weights}
+        meta = meta_graph_pb2.MetaGraphDef(graph_def=to_graph_def(graph, hidden))
         fetches = dict.fromkeys([str(ref) for ref in graph.fetches] + sorted(graph.keep))
         for name in fed:
             if len(graph.library.opdefs.output_types(graph.node(name)) or ()) != 1:
@@ -138,15 +139,10 @@ def _weights(graph: Graph) -> frozenset[str]:
     return frozenset(found)
 
 
-def _without_values(graph_def: Any, weights: frozenset[str]) -> None:
-    for node_def in graph_def.node:
-        if node_def.name in weights:
-            tensor = node_def.attr["value"].tensor
-            shape = type(tensor.tensor_shape)()
-            shape.CopyFrom(tensor.tensor_shape)
-            node_def.op = "Placeholder"
-            del node_def.attr["value"]
-            node_def.attr["shape"].shape.CopyFrom(shape)
+def _without_value(node: Node) -> Node:
+    """Return a placeholder of a constant's type and shape."""
+    shape = attr_value_pb2.AttrValue(shape=node.attrs.proto("value").tensor.tensor_shape)
+    return replace(node, op="Placeholder", attrs=node.attrs.replace(value=None, shape=shape))
 
 
 def assign(graph: Graph, graph_def: Any, untouched: frozenset[str] = frozenset()) -> bool:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from tensorflow.core.protobuf import config_pb2
 from tensorflow.python.eager import context
 
+from tfgraft.graph.node import Node
+from tfgraft.graph.views import const_value
 from tfgraft.load.check import RUNTIME_OP
 from tfgraft.load.model import NamedTensor, Resource, Signature
 from tfgraft.load.rename import with_own_functions
@@ -50,9 +52,9 @@ def make_function(
     """
     if uses_engines(graph_def):
         import tfgraft.runtime  # noqa: F401  (registers the op)
-    graph_def, values = weights_outside(graph_def, limit)
+    graph_def, outside = weights_outside(graph_def, limit)
     graph_def = with_own_functions(graph_def)
-    weights = _variables(values)
+    weights = _variables(outside)
 
     def call(*tensors: Any) -> Any:
         results = import_graph(graph_def, inputs, tensors, outputs, resources, weights)
@@ -70,13 +72,13 @@ def make_function(
     return function
 
 
-def _variables(values: dict[str, NDArray[Any]]) -> dict[str, Any]:
-    """Return variables with values, which are given up one by one."""
-    made = {}
+def _variables(constants: Mapping[str, Node]) -> dict[str, Any]:
+    """Return variables with the values of constants."""
     with tf.init_scope():
-        for name in list(values):
-            made[name] = tf.Variable(values.pop(name), trainable=False, name=name.rpartition("/")[2])
-    return made
+        return {
+            name: tf.Variable(const_value(node), trainable=False, name=name.rpartition("/")[2])
+            for name, node in constants.items()
+        }
 
 
 def import_graph(

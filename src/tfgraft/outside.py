@@ -10,11 +10,11 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tfgraft.graph import dtypes
 from tfgraft.graph.graphdef import node_from_def
-from tfgraft.graph.views import const_value
+from tfgraft.graph.node import Node
+from tfgraft.load.check import RUNTIME_OP
 
 LIMIT = 2**31 - 1
 """The largest protobuf message, in bytes."""
@@ -49,29 +49,38 @@ def _const_bytes(node_def: Any) -> int:
     return math.prod(dim.size for dim in shape.dim) * np.dtype(kind).itemsize + 512
 
 
-def weights_outside(graph_def: Any, limit: int = LIMIT) -> tuple[Any, dict[str, NDArray[Any]]]:
-    """Return a graph that fits into a message, and the values of the constants that became placeholders, by name.
+def weights_outside(graph_def: Any, limit: int = LIMIT) -> tuple[Any, dict[str, Node]]:
+    """Return a graph that fits into a message, and the constants that became placeholders, by name.
 
-    A graph that fits comes back as it is, with no values. Constants in functions stay where they are.
+    A graph that fits comes back as it is, with no constants. Else the weights of engines leave; the other large
+    constants too if that is not enough, though TensorFlow could have folded them. Constants in functions stay.
 
     Args:
         graph_def: the graph; it is not changed.
         limit: how many bytes fit.
     """
     fits = max(limit - _MARGIN, limit // 2)
-    if graph_bytes(graph_def, fits) <= fits:
+    size = graph_bytes(graph_def, fits)
+    if size <= fits:
         return graph_def, {}
-    values: dict[str, NDArray[Any]] = {}
+    leaving = {n.name: n.ByteSize() for n in graph_def.node if _is_large(n)}
+    leaving = {name: taken for name, taken in leaving.items() if taken >= _LARGE}  # many equal elements take one
+    others = {
+        text.partition(":")[0] for n in graph_def.node if n.op != RUNTIME_OP for text in n.input if text[:1] != "^"
+    }
+    if size - sum(taken for name, taken in leaving.items() if name not in others) <= fits:
+        leaving = {name: taken for name, taken in leaving.items() if name not in others}
+    outside: dict[str, Node] = {}
     small = type(graph_def)(versions=graph_def.versions, library=graph_def.library)
     for node_def in graph_def.node:
-        if not _is_large(node_def) or node_def.ByteSize() < _LARGE:  # many equal elements take one
+        if node_def.name not in leaving:
             small.node.append(node_def)
             continue
-        values[node_def.name] = const_value(node_from_def(node_def))
+        outside[node_def.name] = node_from_def(node_def)
         given = small.node.add(name=node_def.name, op="Placeholder", device=node_def.device)
         given.attr["dtype"].CopyFrom(node_def.attr["dtype"])
         given.attr["shape"].shape.CopyFrom(node_def.attr["value"].tensor.tensor_shape)
-    return small, values
+    return small, outside
 
 
 def with_hollow_weights(graph_def: Any) -> Any:

@@ -22,6 +22,9 @@ from tfgraft.load.model import LoadedModel, Signature, signature_keys
 from tfgraft.outside import LIMIT, graph_bytes
 from tfgraft.quiet import quiet_python
 
+_INSIDE = 1 << 28
+"""The largest graph, in bytes, whose weights are part of it in a SavedModel. TensorFlow copies a graph more than twenty
+times while it saves, loads and first runs it; variables it does not."""
 _MARK = "_tfgraft"
 _OTHER = (".pbtxt", ".onnx", ".tflite", ".keras", ".h5", ".hdf5", ".plan", ".engine", ".json", ".zip")
 
@@ -66,19 +69,19 @@ def check_target(path: str | os.PathLike[str], loaded: LoadedModel | None = None
 
 
 def save(
-    graph_def: Any, loaded: LoadedModel, path: str | os.PathLike[str], options: Any = None, limit: int = LIMIT
+    graph_def: Any, loaded: LoadedModel, path: str | os.PathLike[str], options: Any = None, inside: int = _INSIDE
 ) -> None:
     """Write a graph made from `loaded`: a frozen GraphDef if the path ends in `.pb`, else a SavedModel directory.
 
     It is written beside the target and renamed, so that the target is either the whole result or what it was. The
-    weights of a graph that is too large for one message are variables of the SavedModel.
+    weights of a large graph are variables of the SavedModel.
 
     Args:
         graph_def: the graph.
         loaded: the model that it was made from.
         path: where to write.
         options: a `tf.saved_model.SaveOptions`; the namespace of engine nodes is added to those that it allows.
-        limit: how many bytes one message holds.
+        inside: how large a graph may be, in bytes, whose weights are constants in a SavedModel.
 
     Raises:
         SaveError: the target is not to be replaced, or a bare graph is asked for and the model is too large for it, or
@@ -89,14 +92,14 @@ def save(
     target = Path(path)
     graph_def = _without_own_marks(graph_def)
     if is_graph_path(target):
-        _check_size(graph_def, limit)
+        _check_size(graph_def)
         _check_self_contained(loaded, target)
         _replace(target, lambda temporary: _write_graph(graph_def, temporary))
     else:
         with context.eager_mode():  # whether or not the program is one of TensorFlow 1
             _replace(
                 target,
-                lambda temporary: _write_saved_model(graph_def, loaded, temporary, _with_namespace(options), limit),
+                lambda temporary: _write_saved_model(graph_def, loaded, temporary, _with_namespace(options), inside),
             )
 
 
@@ -120,9 +123,9 @@ def _without_own_marks(graph_def: Any) -> Any:
     return clean
 
 
-def _check_size(graph_def: Any, limit: int = LIMIT) -> None:
-    size = graph_bytes(graph_def, limit)
-    if size > limit:
+def _check_size(graph_def: Any) -> None:
+    size = graph_bytes(graph_def, LIMIT)
+    if size > LIMIT:
         raise SaveError(
             f"The graph is {size / 2**30:.1f} GiB, and a .pb file holds at most 2 GiB.",
             "Save to a directory: a SavedModel keeps its weights beside the graph.",
@@ -144,7 +147,7 @@ def _write_graph(graph_def: Any, path: Path) -> None:
     path.write_bytes(graph_def.SerializeToString())
 
 
-def _write_saved_model(graph_def: Any, loaded: LoadedModel, path: Path, options: Any, limit: int = LIMIT) -> None:
+def _write_saved_model(graph_def: Any, loaded: LoadedModel, path: Path, options: Any, inside: int) -> None:
     orphans = [r.name for r in loaded.resources if r.owner is None]
     if orphans:
         raise SaveError(
@@ -152,7 +155,7 @@ def _write_saved_model(graph_def: Any, loaded: LoadedModel, path: Path, options:
             "Give the SavedModel, the tf.Module or the Keras model instead of one function of it.",
         )
     signature = loaded.signature or _made_signature(loaded)
-    run = make_function(graph_def, loaded.inputs, loaded.outputs, loaded.resources, limit=limit)
+    run = make_function(graph_def, loaded.inputs, loaded.outputs, loaded.resources, limit=inside)
     keys = list(signature.outputs)
     specs = [
         # TensorFlow saves only names that a node could have; those of some TensorFlow 1 models could not.

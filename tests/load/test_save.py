@@ -144,7 +144,16 @@ def test_a_failure_leaves_what_was_there(name: str, tmp_path: Path, monkeypatch:
     assert sorted((p, p.read_bytes()) for p in tmp_path.rglob("*") if p.is_file()) == before
 
 
-def test_too_large_a_graph_is_a_saved_model_with_variables(tmp_path: Path) -> None:
+def test_a_graph_that_no_file_holds_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saving, "LIMIT", 100)
+    with pytest.raises(SaveError, match=r"a \.pb file holds at most 2 GiB\. Save to a directory"):
+        ungrafted(load(frozen_graph())).save(tmp_path / "g.pb")
+    with pytest.raises(SaveError, match="at most 2 GiB"):
+        saving.check_target(tmp_path / "g.pb", load(frozen_graph()))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_large_graph_is_a_saved_model_with_variables(tmp_path: Path) -> None:
     kernel = np.random.default_rng(0).normal(size=(64, 256)).astype(np.float32)
 
     def function() -> None:
@@ -158,9 +167,7 @@ def test_too_large_a_graph_is_a_saved_model_with_variables(tmp_path: Path) -> No
     assert len(grafted.report.clusters) == 1
     x = np.ones((2, 64), np.float32)
     (want,) = grafted.function()(tf.constant(x))
-    with pytest.raises(SaveError, match=r"a \.pb file holds at most 2 GiB\. Save to a directory"):
-        saving.save(grafted.graph_def, grafted.loaded, tmp_path / "g.pb", limit=50_000)
-    saving.save(grafted.graph_def, grafted.loaded, tmp_path / "m", limit=50_000)
+    saving.save(grafted.graph_def, grafted.loaded, tmp_path / "m", inside=50_000)
     assert (tmp_path / "m" / "saved_model.pb").stat().st_size < kernel.nbytes
     again = tfgraft.load_saved_model(tmp_path / "m")
     got = again.signatures["serving_default"](x=tf.constant(x))["y"]

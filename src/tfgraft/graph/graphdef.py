@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tensorflow.core.framework import graph_pb2, node_def_pb2
@@ -109,11 +109,17 @@ def _inputs(node_def: Any) -> tuple[list[TensorRef], list[str]]:
 
 
 @collector_paused()
-def to_graph_def(graph: Graph) -> Any:
-    """Write a graph as a `GraphDef`, with the function library as it is (see `FunctionLibrary.write_back`)."""
+def to_graph_def(graph: Graph, instead: Mapping[str, Node] | None = None) -> Any:
+    """Write a graph as a `GraphDef`, with the function library as it is (see `FunctionLibrary.write_back`).
+
+    Args:
+        graph: the graph.
+        instead: nodes to write in the place of others, by name: large constants, say, that need not be copied.
+    """
+    instead = instead or {}
     graph_def = graph_pb2.GraphDef.FromString(graph.extra)
     for node in graph:
-        node_def = node_to_def(node)
+        node_def = node_to_def(instead.get(node.name, node))
         node_def.input.extend(ref.as_input() for ref in graph.inputs(node.name))
         node_def.input.extend(f"^{source}" for source in graph.control_inputs(node.name))
         graph_def.node.append(node_def)
