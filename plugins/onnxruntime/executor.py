@@ -13,9 +13,9 @@ from tfgraft.plugins.shape_rule import Dims, shape_rule
 
 _IN_PLACE_BYTES = 32768
 """Outputs smaller than this together are copied: that is quicker than binding them."""
-_STAGED_BYTES = 32768
+_STAGED_BYTES = 16384
 """Up to this size, inputs and outputs together are copied in and out of buffers that stay bound."""
-_STAGED_SHAPES = 8
+_STAGED_SHAPES = 4
 """So many shapes of the inputs have such buffers, for each thread."""
 
 

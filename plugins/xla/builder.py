@@ -44,6 +44,10 @@ class XlaBuilder:
         for name in options:
             raise ValueError(f"engine xla has no option {name!r}; it has none, since TensorFlow's own settings count")
 
+    def cache_key(self, options: Mapping[str, Any]) -> str:
+        """Return the kind of device that clusters are translated for where none is named."""
+        return device_kind("")
+
     def build(self, cluster: Cluster, context: BuildContext) -> BuiltEngine:
         """Make the cluster's function and have XLA translate it once, so that what is built is known to compile.
 

@@ -69,6 +69,20 @@ def test_order_of_inputs_and_outputs(registry: Registry) -> None:
     np.testing.assert_array_equal(predictor({"b:0": b, "a:0": a})["out"], out)
 
 
+@pytest.mark.parametrize("rows", [1, 1000])
+def test_again_and_again(rows: int, registry: Registry) -> None:
+    """ONNX Runtime's small calls are prepared once, for each shape; large ones are not."""
+    predictor = graft(two_by_two, registry, ("out", "sum")).predictor()
+    random = np.random.default_rng(0)
+    found = []
+    for i in range(24):
+        count = rows * (1 + i // 4 % 6)
+        a, b = random.random((count, 4), np.float32), random.integers(-3, 3, (count, 4), np.int32)
+        found.append((b + np.tanh(a), predictor(a=a, b=b)["sum"]))
+    for want, got in found:  # all of them only now: no result is another call's buffer
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+
+
 def test_names_of_a_signature(signed: tfgraft.Grafted) -> None:
     predictor, left, right = signed.predictor(), X, X[:, :3].copy()
     assert predictor.is_direct
