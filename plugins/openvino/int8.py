@@ -2,7 +2,7 @@
 
 Seen with OpenVINO 2026.4 by reading the compiled model (tests/openvino/test_int8.py): with these, convolutions,
 products, averages and pools become integer kernels, and additions are joined to the convolution before them.
-Activations are unsigned: signed ones came out wrong (by 0.4) on a processor without integer dot products, whose products
+Activations are unsigned: signed ones came out wrong (by 0.4) on a processor without integer dot products, where they
 saturate.
 """
 

@@ -148,7 +148,7 @@ def test_all_that_the_converter_names_is_refused_at_once(registry: Registry) -> 
 
 
 def test_a_saved_model_runs_again(registry: Registry, tmp_path: Path) -> None:
-    @tf.function(input_signature=[tf.TensorSpec([None, 4])])
+    @tf.function(input_signature=[tf.TensorSpec([None, 4])])  # type: ignore[untyped-decorator]
     def model(value: Any) -> Any:
         return tf.nn.softmax(tf.tanh(value) * 2 + 1)
 

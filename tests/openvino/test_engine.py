@@ -146,7 +146,7 @@ def test_a_compiled_model_is_kept_in_the_cache(registry: Registry, tmp_path: Pat
 
 
 def test_a_saved_model_runs_again(registry: Registry, tmp_path: Path) -> None:
-    @tf.function(input_signature=[tf.TensorSpec([None, 4])])
+    @tf.function(input_signature=[tf.TensorSpec([None, 4])])  # type: ignore[untyped-decorator]
     def model(value: Any) -> Any:
         return tf.nn.softmax(tf.tanh(value) * 2 + 1)
 

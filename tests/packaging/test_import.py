@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-HEAVY = ("tensorflow", "keras", "onnx", "onnxruntime", "tf2onnx", "tensorrt", "openvino")
+HEAVY = ("tensorflow", "keras", "onnx", "onnxruntime", "tf2onnx", "tensorrt", "openvino", "ai_edge_litert")
 
 
 def modules_after(code: str) -> set[str]:
