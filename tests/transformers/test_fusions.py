@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from tests.cases.case import OpCase, graph_of
 from tests.cases.onnx_engine import Dumping, op_converters, run, whole
+from tests.int8.graphs import kernel, signed, unsigned, values
 from tfgraft.converters.onnx.model import OnnxModel, cluster_to_onnx
 from tfgraft.graph.graph import Graph
 
@@ -343,6 +344,31 @@ def test_what_is_almost_attention_is_not(name: str) -> None:
 def test_batches_that_may_differ_are_left() -> None:
     dynamic = tuple((None, *x.shape[1:]) for x in (X, Z, Z))
     _check(_matmul, [X, Z, Z], "MultiHeadAttention", 0, dynamic)
+
+
+# Integers ----------------------------------------------------------------------------------------------------------
+
+
+def _quantized_block(x: Any) -> Any:
+    """Normalize, then attend and go through a Gelu, all that is multiplied being quantized."""
+    x = _keras(x)
+    q, k, v = (tf.linalg.matmul(signed(x, 4), kernel(values(12, 12), 1)) + values(12) for _ in range(3))
+    q, k, v = (tf.transpose(signed(_heads(y), 8), [0, 2, 1, 3]) for y in (q, k, v))
+    weights = unsigned(tf.nn.softmax(tf.matmul(q, k, transpose_b=True) / 2.0), 1)
+    y = tf.reshape(tf.transpose(tf.matmul(weights, v), [0, 2, 1, 3]), [2, 5, 12])
+    y = tf.nn.gelu(tf.linalg.matmul(signed(y, 4), kernel(values(12, 24), 1)) + values(24), approximate=True)
+    return tf.linalg.matmul(signed(y, 4), kernel(values(24, 12), 1)) + values(12)
+
+
+def test_integer_kernels_stay(tmp_path: Path) -> None:
+    graph, made, (want,) = _converted(_quantized_block, [X])
+    path = tmp_path / "optimized.onnx"
+    (got,) = run(graph, made, [X], Dumping(path=str(path)))
+    ops = Counter(node.op_type for node in onnx.load(path).graph.node)
+    assert (ops["LayerNormalization"], ops["FastGelu"], ops["MultiHeadAttention"]) == (1, 1, 0), ops
+    assert ops["QGemm"] + ops["MatMulIntegerToFloat"] + ops["QLinearMatMul"] == 7, ops
+    assert (ops["MatMul"], ops["Gemm"], ops["FusedMatMul"]) == (0, 0, 0), ops
+    np.testing.assert_allclose(got, want, atol=0.1)
 
 
 # Who loads the model -----------------------------------------------------------------------------------------------
