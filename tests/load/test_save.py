@@ -169,7 +169,7 @@ def test_a_large_graph_is_a_saved_model_with_variables(tmp_path: Path) -> None:
     (want,) = grafted.function()(tf.constant(x))
     saving.save(grafted.graph_def, grafted.loaded, tmp_path / "m", inside=50_000)
     assert (tmp_path / "m" / "saved_model.pb").stat().st_size < kernel.nbytes
-    again = tfgraft.load_saved_model(tmp_path / "m")
+    again = tfgraft.load_saved_model(str(tmp_path / "m"))
     got = again.signatures["serving_default"](x=tf.constant(x))["y"]
     np.testing.assert_array_equal(got, want)
     assert load(tmp_path / "m").inputs[0].shape == (-1, 64)
