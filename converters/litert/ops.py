@@ -117,8 +117,5 @@ CONVERTERS: tuple[tuple[Converter, ...], ...] = (
     _takes("OneHot", VALUE, input_dtypes={0: INDEX, 1: frozenset({"int32"})}),
     _takes("ReverseV2", NUMBER, reverses_one, input_dtypes=_AXES, constants=(1,)),
     _takes("SpaceToDepth DepthToSpace", FLOAT, is_channels_last, ranks={0: (4,)}),
-    _takes(
-        "SpaceToBatchND BatchToSpaceND", FLOAT, input_dtypes={1: INDEX, 2: INDEX}, constants=(1, 2), ranks={0: (4,)}
-    ),
     _takes("ResizeBilinear ResizeNearestNeighbor", FLOAT, is_exact_resize, input_dtypes={1: frozenset({"int32"})}),
 )
