@@ -60,6 +60,7 @@ def cluster_to_onnx(
     sets: tuple[str, ...],
     quantized: frozenset[str] = frozenset({"int8", "uint8", "int32"}),
     domains: frozenset[str] = frozenset(),
+    rewrite: bool = True,
 ) -> OnnxModel:
     """Convert a cluster of a graph.
 
@@ -67,6 +68,8 @@ def cluster_to_onnx(
         sets: the converter sets to ask, strongest first.
         quantized: the integer types that whoever loads the model takes between QuantizeLinear and DequantizeLinear.
         domains: whose ops it takes besides those of ONNX; `CONTRIB` is the one that matters.
+        rewrite: whether to rewrite what ONNX Runtime runs faster in another form. Other engines know the usual forms,
+            and fuse them by themselves.
 
     Raises:
         BuildError: a node is refused or its conversion fails; the node is named.
@@ -86,7 +89,10 @@ def cluster_to_onnx(
         ctx.node("Identity", [ctx.value(ref)])
         ctx.nodes[-1].output[0] = f"output_{i}"
         outputs.append(ctx.value_info(f"output_{i}", info))
-    _fuse(ctx, graph, inputs, outputs, domains)
+    if rewrite:
+        _fuse(ctx, graph, inputs, outputs, domains)
+    own_integers(ctx)
+    ctx.drop_unread(output.name for output in outputs)
     return OnnxModel(
         ctx.model(inputs, outputs),
         tuple(ctx.weight_uses),
@@ -112,8 +118,6 @@ def _fuse(ctx: OnnxContext, graph: Graph, inputs: list[Any], outputs: list[Any],
         if fuse(rewriter):
             rewriter.finish()
             ctx.drop_unread(output.name for output in outputs)
-    own_integers(ctx)
-    ctx.drop_unread(output.name for output in outputs)
 
 
 def _convert(ctx: OnnxContext, graph: Graph, registry: Registry, sets: tuple[str, ...], name: str) -> None:

@@ -58,7 +58,9 @@ class OpenVinoBuilder:
         openvino = importlib.import_module("openvino")
         options = OpenVinoOptions.of(context.options)
         graph = context.graph
-        converted = cluster_to_onnx(cluster, graph, context.registry, self.converters, quantized=_QUANTIZED)
+        converted = cluster_to_onnx(
+            cluster, graph, context.registry, self.converters, quantized=_QUANTIZED, rewrite=False
+        )
         payload = weights_as_inputs(converted.model, [use.name for use in converted.weights])
         index = {ref: i for i, ref in enumerate(cluster.weights)}
         layouts = [
