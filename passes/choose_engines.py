@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
+from tfgraft import runtime
 from tfgraft.choice.assign import Candidate, assign
 from tfgraft.choice.choice import NATIVE, Choice
 from tfgraft.choice.measure import Measurer
@@ -88,6 +89,7 @@ class ChooseEngines:
         return PassResult(summary=f"{len(built)} engines of {', '.join(engines) or 'none'}")
 
     def _attempt(self, graph: Graph, graphs: Graphs, ctx: PassContext, spec: EngineSpec) -> _Attempt:
+        runtime.register_engine(spec.builder)  # its engines are about to run
         own = replace(ctx, engine=spec.name, options=spec.options, results={}, diagnostics=[])
         own.progress = _prefixed(ctx, spec.name)
         self.tagging.run(graph, own)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tfgraft.api import calibrate, optimize, plan
     from tfgraft.cache.cache import EngineCache
     from tfgraft.calibration.table import CalibrationTable
+    from tfgraft.choice.search import Search
     from tfgraft.grafted import Grafted
     from tfgraft.passes.default import default_pipeline
     from tfgraft.passes.pipeline import Pipeline
@@ -34,6 +35,7 @@ _WHERE = {
     "Pipeline": "tfgraft.passes.pipeline",
     "Registry": "tfgraft.registry.registry",
     "Report": "tfgraft.report.report",
+    "Search": "tfgraft.choice.search",
     "Verification": "tfgraft.passes.verify_engines",
     "calibrate": "tfgraft.api",
     "default_pipeline": "tfgraft.passes.default",
@@ -52,6 +54,7 @@ __all__ = [
     "Pipeline",
     "Registry",
     "Report",
+    "Search",
     "Verification",
     "calibrate",
     "default_pipeline",

@@ -66,7 +66,7 @@ class Measurer:
 
     def __post_init__(self) -> None:
         self.threads = session_threads(self.search.threads)
-        self._end = time.monotonic() + self.search.seconds
+        self._spent = 0.0
         self._hidden = _hidden(self.graph)
         try:
             if self.search.feeds is None:
@@ -81,7 +81,7 @@ class Measurer:
     @property
     def remaining(self) -> float:
         """Seconds of the search that are left."""
-        return max(0.0, self._end - time.monotonic())
+        return max(0.0, self.search.seconds - self._spent)
 
     def can_measure(self, built: Built) -> bool:
         """Tell whether the values of a cluster's inputs can be had."""
@@ -125,7 +125,9 @@ class Measurer:
         if known is None:
             if not self.remaining:
                 return Choice(tuple(names), 0.0, (), reason="there was no time left to measure it"), None
+            start = time.monotonic()
             known = self._measured(group, seconds)
+            self._spent += time.monotonic() - start
             if self.ctx.cache is not None:
                 self.ctx.cache.put(key, known, _MEASURED, f"{len(names)} nodes")
         native, rows = known
