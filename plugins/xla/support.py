@@ -10,6 +10,7 @@ from tfgraft.graph.functions import FUNCTIONAL_CONTROL_FLOW, FunctionLibrary
 from tfgraft.graph.node import Node
 from tfgraft.graph.opdefs import ARG
 from tfgraft.graph.view import NodeView
+from tfgraft.plugins.xla.differences import wrong_result
 from tfgraft.plugins.xla.kernels import Kernels
 from tfgraft.registry.entry import ANY, Converter, OpSpec
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported
@@ -18,8 +19,6 @@ TYPES = PLAIN | {"bfloat16", "complex64", "complex128"}
 """Types that clusters exchange with TensorFlow; what passes inside of a function may have others."""
 _FREE_SIZE = frozenset({"Where", "Unique", "UniqueV2", "ListDiff", "DynamicPartition", "NonMaxSuppressionV3"})
 """Ops with XLA kernels whose results are as large as values, not shapes, make them."""
-_DIFFERENT = {"NonMaxSuppressionV4": "fills up its result with other boxes than TensorFlow's"}
-"""Ops with XLA kernels that give other results than TensorFlow's."""
 
 
 class XlaSupport:
@@ -44,6 +43,8 @@ class XlaSupport:
         Codes: no-converter, dtype, unknown-dim, wrong-result, stateful, control-flow.
         """
         refusal = _refusal(view.node, self._on(view.node.device))
+        if refusal is None:
+            refusal = wrong_result(view.node, view)
         if refusal is None and view.library is not None:
             refusal = self._inside(view.node, view.library)
         return SUPPORTED if refusal is None else refusal
@@ -69,7 +70,9 @@ class XlaSupport:
             for inner in body:
                 if inner.op in (ARG, "Const"):
                     continue
-                if (refusal := _refusal(inner, kernels)) is not None:
+                if (refusal := _refusal(inner, kernels)) is None:
+                    refusal = wrong_result(inner)
+                if refusal is not None:
                     return _in(node, refusal.message, inner.op)
                 if library.opdefs.is_stateful(inner.op) and inner.op not in FUNCTIONAL_CONTROL_FLOW:
                     return Unsupported("stateful", f"{node.op} calls {name!r}, where {inner.op} has state.", inner.op)
@@ -98,8 +101,6 @@ def _refusal(node: Node, kernels: Kernels) -> Unsupported | None:
     if node.op in _FREE_SIZE:
         message = f"The size of what {node.op} gives depends on values, and XLA compiles for fixed sizes."
         return Unsupported("unknown-dim", message, node.op)
-    if node.op in _DIFFERENT:
-        return Unsupported("wrong-result", f"XLA's {node.op} {_DIFFERENT[node.op]}.", node.op)
     return kernels.refusal(node)
 
 

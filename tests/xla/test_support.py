@@ -86,6 +86,26 @@ def test_suppression_that_differs(registry: Registry) -> None:
     assert ("NonMaxSuppressionV4", "wrong-result") in report.refusals
 
 
+def test_crossed_bounds(registry: Registry) -> None:
+    """XLA's own ClipByValue gives the other bound; it is taken apart."""
+    graph_def = with_x(lambda x: tf.raw_ops.ClipByValue(t=x, clip_value_min=2.0, clip_value_max=-1.0))
+    result = graft(graph_def, ["out:0"], engine="xla", registry=registry)
+    assert not result.report.refusals
+    feeds = {"x:0": np.linspace(-3, 3, 8, dtype=np.float32).reshape(2, 4)}
+    np.testing.assert_array_equal(*(run(g, ["out:0"], feeds)[0] for g in (graph_def, result.graph_def)))
+
+
+@pytest.mark.parametrize(("size", "taken"), [((10, 4), True), ((9, 8), False), ((5, 6), False), ((1, 2), True)])
+def test_resizes_that_differ(size: tuple[int, int], taken: bool, registry: Registry) -> None:
+    """XLA takes a wrong pixel in some: from 5 to 9 it does."""
+    graph_def = with_x(lambda x: tf.image.resize(x, size), shape=(1, 5, 4, 2))
+    result = graft(graph_def, ["out:0"], engine="xla", registry=registry)
+    assert (("ResizeBilinear", "wrong-result") in result.report.refusals) is not taken
+    feeds = {"x:0": np.random.default_rng(0).random((1, 5, 4, 2), np.float32)}
+    (want,), (got,) = run(graph_def, ["out:0"], feeds), run(result.graph_def, ["out:0"], feeds)
+    assert distance(want, got) < 1e-5
+
+
 def test_what_a_trial_finds_is_named(registry: Registry) -> None:
     """The size of a diagonal matrix is not among the operands that are known beforehand: the compiler has the say."""
 
