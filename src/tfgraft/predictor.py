@@ -48,7 +48,7 @@ class Predictor:
         """Whether calls go straight to an engine, without TensorFlow."""
         return self._is_direct
 
-    def __call__(self, *values: Any, **named: Any) -> Any:
+    def __call__(self, /, *values: Any, **named: Any) -> Any:
         """Compute the outputs.
 
         Args:
