@@ -19,6 +19,8 @@ def wrong_result(node: Node, view: NodeView | None = None) -> Unsupported | None
         reason = "fills up its result with other boxes than TensorFlow's"
     elif node.op == "ClipByValue":
         reason = "gives the upper bound where the bounds are crossed, and TensorFlow the lower"
+    elif node.op.startswith("FakeQuantWithMinMaxVars") and not _has_width(view):
+        reason = "gives NaN where a range is empty, which is ruled out only for constant ranges"
     elif node.op == "ResizeBilinear" and node.attrs.get("half_pixel_centers") is True and not _is_exact(view):
         reason = (
             "with half_pixel_centers takes a wrong pixel where rounding moves one across another, which is ruled out "
@@ -35,6 +37,12 @@ def _is_exact(view: NodeView | None) -> bool:
         return False
     pairs = zip(image[1:3], size.tolist(), strict=True)
     return all(i > 0 and o > 0 and _is_power_of_two(o // math.gcd(i, o)) for i, o in pairs)
+
+
+def _has_width(view: NodeView | None) -> bool:
+    """Tell whether the ranges of a FakeQuant op are known, and none is empty."""
+    low, high = (None, None) if view is None else (view.const(1), view.const(2))
+    return low is not None and high is not None and bool((low < high).all())
 
 
 def _is_power_of_two(n: int) -> bool:

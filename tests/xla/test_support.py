@@ -86,6 +86,19 @@ def test_suppression_that_differs(registry: Registry) -> None:
     assert ("NonMaxSuppressionV4", "wrong-result") in report.refusals
 
 
+@pytest.mark.parametrize(("high", "taken"), [([1.0, 2.0, 3.0, 4.0], True), ([1.0, 0.0, 3.0, 4.0], False)])
+def test_empty_ranges(high: list[float], taken: bool, registry: Registry) -> None:
+    def net(x: Any) -> Any:
+        return tf.quantization.fake_quant_with_min_max_vars_per_channel(x, [0.0] * 4, high)
+
+    graph_def = with_x(net)
+    result = graft(graph_def, ["out:0"], engine="xla", registry=registry)
+    assert (not result.report.refusals) is taken
+    feeds = {"x:0": np.random.default_rng(0).random((3, 4), np.float32)}
+    (want,), (got,) = run(graph_def, ["out:0"], feeds), run(result.graph_def, ["out:0"], feeds)
+    np.testing.assert_allclose(got, want, atol=0.05)
+
+
 def test_crossed_bounds(registry: Registry) -> None:
     """XLA's own ClipByValue gives the other bound; it is taken apart."""
     graph_def = with_x(lambda x: tf.raw_ops.ClipByValue(t=x, clip_value_min=2.0, clip_value_max=-1.0))
