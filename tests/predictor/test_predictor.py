@@ -27,7 +27,8 @@ def small(registry: Registry) -> tfgraft.Grafted:
 
 @pytest.fixture(scope="module")
 def signed(registry: Registry) -> tfgraft.Grafted:
-    return tfgraft.optimize(keras_model(), registry=registry)
+    pipeline = tfgraft.default_pipeline(minimum_segment_size=1, cut_light=False)
+    return tfgraft.optimize(keras_model(), registry=registry, pipeline=pipeline)
 
 
 def test_the_direct_path_gives_what_the_function_gives(small: tfgraft.Grafted) -> None:
