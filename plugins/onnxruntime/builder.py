@@ -69,7 +69,7 @@ class OnnxRuntimeBuilder:
         if options.spinning is None:
             options = replace(options, spinning=_SPINNING if context.alone else _BETWEEN_OPS)
         converted = cluster_to_onnx(cluster, context.graph, context.registry, self.converters, domains=options.domains)
-        if options.intra_op_threads == 0 and _is_small(converted):
+        if options.intra_op_threads != 1 and _is_small(converted):
             options = replace(options, intra_op_threads=1)
         payload = converted.model.SerializeToString()
         index = {ref: i for i, ref in enumerate(cluster.weights)}

@@ -21,7 +21,7 @@ class OnnxRuntimeOptions:
     Args:
         providers: execution providers in order of preference: names, or [name, {option: value}] pairs. Those that an
             installation does not have are left out when loading, with the CPU provider last.
-        intra_op_threads: threads inside an op; 0: one for each core, or one alone where an engine has little to do.
+        intra_op_threads: threads inside an op, at most; 0: one for each core. An engine with little to do takes one.
         inter_op_threads: threads across ops; above 1 ops run in parallel.
         spinning: for how many microseconds an idle thread spins before it sleeps; 0: it sleeps at once. Spinning is
             quicker for the engine, at the cost of what runs beside and after it: ONNX Runtime's own default, some 100
