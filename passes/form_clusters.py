@@ -45,8 +45,7 @@ class FormClusters:
         maximum_segment_size: larger clusters are cut into several; None for no limit.
         maximum_engines: keep this many clusters, the largest; None for no limit.
         cut_light: leave out clusters that are not worth an engine call (see `tfgraft.passes.work`) beside others
-            that are; where all are light, those of less than half the size of the largest, and the largest too if
-            more of its graph stays in TensorFlow than it takes.
+            that are; where all are light, those of less than half the size of the largest.
     """
 
     minimum_segment_size: int = 3
@@ -130,15 +129,8 @@ class FormClusters:
     def _worthwhile(self, found: list[tuple[Graph, list[str]]]) -> list[tuple[Graph, list[str]]]:
         light = [is_light(graph, group) for graph, group in found]
         sizes = [sum(_tag(graph, name).weight for name in group) for graph, group in found]
-        # Where all are light, nobody can say much without measuring: the larger ones stay. Where TensorFlow keeps most
-        # of a graph they lose: an engine that runs between other ops finds its code and data out of the caches.
-        least = math.inf
-        if found and all(light):
-            least = (
-                max(sizes) / 2
-                if any(2 * size >= _computing(g) for (g, _), size in zip(found, sizes, strict=True))
-                else math.inf
-            )
+        # Where all are light, nobody can say much without measuring: the larger ones stay.
+        least = max(sizes) / 2 if found and all(light) else math.inf
         kept = []
         for (graph, group), is_small, size in zip(found, light, sizes, strict=True):
             if self.cut_light and is_small and size < least:
@@ -228,11 +220,6 @@ def make_cluster(graph: Graph, group: Sequence[str], id: str, engine: str) -> Cl
         outputs.update((TensorRef(name, port), None) for port in sorted(ports))
     size = sum(_tag(graph, name).weight for name in group)
     return Cluster(id, engine, graph.name, (*constants, *group), tuple(inputs), tuple(weights), tuple(outputs), size)
-
-
-def _computing(graph: Graph) -> int:
-    """Count the nodes that compute something, or could."""
-    return sum(tag.role in ("candidate", "native") for tag in graph.facts.table(TAG).values())
 
 
 def _bytes(info: TensorInfo) -> int:

@@ -60,7 +60,7 @@ _BOOL_OUT = {0: BOOL}
 CONVERTERS: tuple[tuple[Converter, ...], ...] = (
     # Of one input
     _takes("Relu Relu6 Elu LeakyRelu Sigmoid Tanh Exp Log Sqrt Rsqrt Sin Cos Floor Ceil Round Rint", FLOAT),
-    _takes("Softplus Selu Reciprocal Inv Sign", FLOAT),
+    _takes("Selu Reciprocal Inv Sign", FLOAT),  # Softplus ends at 88 there
     _takes("Abs Square", FLOAT | {"int32"}),
     _takes("Neg", NUMBER),
     _takes("Softmax LogSoftmax", FLOAT),
@@ -91,7 +91,8 @@ CONVERTERS: tuple[tuple[Converter, ...], ...] = (
     _takes("FusedBatchNormV3", FLOAT, is_inference, ranks={0: (4,)}),
     _takes("MaxPool AvgPool", FLOAT, is_pool, ranks={0: (4,)}),
     # Reductions
-    _takes("Sum Prod Mean Max Min", NUMBER, input_dtypes=_AXES, constants=(1,)),
+    _takes("Sum Prod Max Min", NUMBER, input_dtypes=_AXES, constants=(1,)),
+    _takes("Mean", NUMBER, input_dtypes={1: frozenset({"int32"})}, constants=(1,)),
     _takes("All Any", BOOL, input_dtypes=_AXES, constants=(1,)),
     _takes("ArgMax ArgMin", FLOAT | {"int32"}, input_dtypes=_AXES, output_dtypes={0: INDEX}, constants=(1,)),
     _takes("Cumsum", NUMBER, input_dtypes=_AXES, constants=(1,)),

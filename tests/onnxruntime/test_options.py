@@ -53,7 +53,8 @@ def test_threads_spin_as_long_as_they_are_told(spinning: int | None, entries: di
 
 
 def _spinning(body: Any) -> list[int]:
-    grafted = tfgraft.optimize(load(build(body), outputs=["out"]), minimum_segment_size=1)
+    pipeline = tfgraft.default_pipeline(minimum_segment_size=1, cut_light=False)
+    grafted = tfgraft.optimize(load(build(body), outputs=["out"]), pipeline=pipeline)
     engines = [node for node in grafted.graph_def.node if node.op == "TfGraft>Engine"]
     return [dict(read_metadata(node.attr["metadata"].s).metadata)["options"]["spinning"] for node in engines]
 
