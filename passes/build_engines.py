@@ -10,7 +10,7 @@ from tfgraft.cache.outcomes import Finished
 from tfgraft.graph.graph import Graph
 from tfgraft.passes.base import PassContext, PassResult
 from tfgraft.passes.builds import Builds, Pending
-from tfgraft.passes.form_clusters import CLUSTER, LEFT_OUT, FormClusters, make_cluster, note_bodies
+from tfgraft.passes.form_clusters import CLUSTER, LEFT_OUT, FormClusters, make_cluster, members, note_bodies
 from tfgraft.passes.tag_support import TAG, Tag
 from tfgraft.plugins.protocol import BuildError, BuiltEngine, Cluster
 from tfgraft.registry.support import Unsupported
@@ -64,11 +64,10 @@ class BuildEngines:
             ctx.progress(f"{self.name} {cluster.id}: {cluster.size} ops", i, len(clusters))
             built.extend(self._build(graphs[cluster.function], cluster, begun[i], builds, ctx))
         built = self._largest(graphs, built)
-        built = [_renumber(one, f"engine_{i}") for i, one in enumerate(built)]
+        built = [renumbered(one, f"engine_{i}") for i, one in enumerate(built)]
         for one in built:
             where = graphs[one.cluster.function]
-            members = [name for name in one.cluster.nodes if where.node(name).op != "Const"]
-            where.facts.update(CLUSTER, dict.fromkeys(members, one.cluster.id))
+            where.facts.update(CLUSTER, dict.fromkeys(members(where, one.cluster), one.cluster.id))
         now = [one.cluster for one in built]
         note_bodies(graphs, now, before=clusters)
         ctx.results["clusters"] = now
@@ -84,17 +83,17 @@ class BuildEngines:
                 built.append(Built(current, culprit.engine, culprit.fingerprint))
                 continue
             failures += 1
-            members = [n for n in current.nodes if graph.facts.get(CLUSTER, n) == cluster.id]
+            mine = [n for n in current.nodes if graph.facts.get(CLUSTER, n) == cluster.id]
             # A builder may name a constant, or a node of its own: then it says no more than that the build failed.
-            name = culprit.node if culprit.node in members else _bisect(graph, current, builds)
-            if failures > _ATTEMPTS or name not in members:
-                self._give_up(graph, members, culprit, ctx)
+            name = culprit.node if culprit.node in mine else _bisect(graph, current, builds)
+            if failures > _ATTEMPTS or name not in mine:
+                self._give_up(graph, mine, culprit, ctx)
                 continue
             self._refuse(graph, name, culprit, ctx)
-            others = {n: reason for n, reason in culprit.others.items() if n in members and n != name}
+            others = {n: reason for n, reason in culprit.others.items() if n in mine and n != name}
             for other, reason in others.items():
                 self._refuse(graph, other, BuildError(reason, other, culprit.code), ctx)
-            rest = [n for n in members if n != name and n not in others]
+            rest = [n for n in mine if n != name and n not in others]
             waiting.extend((one, builds.begin(graph, one)) for one in self._form(graph, cluster, rest))
         return built
 
@@ -107,10 +106,10 @@ class BuildEngines:
         for i, one in enumerate(built):
             if i not in keep:
                 graph = graphs[one.cluster.function]
-                members = [name for name in one.cluster.nodes if graph.node(name).op != "Const"]
+                inside = members(graph, one.cluster)
                 reason = f"Its cluster has {one.cluster.size} ops; maximum_engines={limit} keeps the larger ones."
-                graph.facts.update(LEFT_OUT, dict.fromkeys(members, reason))
-                graph.facts.update(CLUSTER, dict.fromkeys(members, ""))
+                graph.facts.update(LEFT_OUT, dict.fromkeys(inside, reason))
+                graph.facts.update(CLUSTER, dict.fromkeys(inside, ""))
         return [one for i, one in enumerate(built) if i in keep]
 
     def _form(self, graph: Graph, cluster: Cluster, nodes: Sequence[str]) -> list[Cluster]:
@@ -126,28 +125,29 @@ class BuildEngines:
         graph.facts.set(CLUSTER, name, "")
         ctx.say(self.name, "warning", error.code, str(error), node=name, function=graph.name)
 
-    def _give_up(self, graph: Graph, members: Sequence[str], error: BuildError, ctx: PassContext) -> None:
-        graph.facts.update(LEFT_OUT, dict.fromkeys(members, f"Its cluster could not be built: {error}"))
-        graph.facts.update(CLUSTER, dict.fromkeys(members, ""))
-        node = members[0] if members else ""
-        message = f"A cluster of {len(members)} nodes could not be built and stays native: {error}"
+    def _give_up(self, graph: Graph, nodes: Sequence[str], error: BuildError, ctx: PassContext) -> None:
+        graph.facts.update(LEFT_OUT, dict.fromkeys(nodes, f"Its cluster could not be built: {error}"))
+        graph.facts.update(CLUSTER, dict.fromkeys(nodes, ""))
+        node = nodes[0] if nodes else ""
+        message = f"A cluster of {len(nodes)} nodes could not be built and stays native: {error}"
         ctx.say(self.name, "warning", "build-failed", message, node=node, function=graph.name)
 
 
 def _bisect(graph: Graph, cluster: Cluster, builds: Builds) -> str:
     """Return the last node of the shortest prefix, in topological order, that fails to build (prefixes are convex)."""
-    members = [n for n in cluster.nodes if graph.facts.get(CLUSTER, n)]
+    nodes = [n for n in cluster.nodes if graph.facts.get(CLUSTER, n)]
 
     def fails(count: int) -> bool:
-        prefix = make_cluster(graph, members[:count], cluster.id, cluster.engine)
+        prefix = make_cluster(graph, nodes[:count], cluster.id, cluster.engine)
         return isinstance(builds.outcome(graph, prefix), BuildError)
 
-    low, high = 0, len(members)
+    low, high = 0, len(nodes)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if fails(middle) else (middle, high)
-    return members[high - 1] if members else ""
+    return nodes[high - 1] if nodes else ""
 
 
-def _renumber(built: Built, id: str) -> Built:
+def renumbered(built: Built, id: str) -> Built:
+    """Return the same with another id of the cluster."""
     return replace(built, cluster=replace(built.cluster, id=id))

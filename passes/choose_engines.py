@@ -17,8 +17,8 @@ from tfgraft.graph.graph import Graph
 from tfgraft.load.model import LoadedModel
 from tfgraft.passes.base import PassContext, PassResult
 from tfgraft.passes.bodies import taken_bodies
-from tfgraft.passes.build_engines import BuildEngines, Built
-from tfgraft.passes.form_clusters import CLUSTER, LEFT_OUT, FormClusters, make_cluster, note_bodies
+from tfgraft.passes.build_engines import BuildEngines, Built, renumbered
+from tfgraft.passes.form_clusters import CLUSTER, LEFT_OUT, FormClusters, make_cluster, members, note_bodies
 from tfgraft.passes.tag_support import TAG, Tag, TagSupport
 
 CHOICES = "choices"
@@ -75,10 +75,13 @@ class ChooseEngines:
         chosen += rest
         unmeasured = {a.spec.name: [b for b in a.built if not measurer.can_measure(b)] for a in attempts}
         built, note = best_of(graph, [c.what for c in chosen], unmeasured, measurer, ctx)
-        built = [
-            replace(one, cluster=replace(one.cluster, id=f"engine_{i}"))
-            for i, one in enumerate(sorted(built, key=lambda b: _place(graphs, b)))
-        ]
+        order = {(name, node.name): i for name, one in graphs.items() for i, node in enumerate(one)}
+
+        def place(one: Built) -> tuple[str, int]:
+            function = one.cluster.function
+            return function, min(order[function, name] for name in one.cluster.nodes)
+
+        built = [renumbered(one, f"engine_{i}") for i, one in enumerate(sorted(built, key=place))]
         _note(graphs, attempts, built, [*choices, *more], ctx)
         ctx.results["clusters"] = [one.cluster for one in built]
         ctx.results["built"] = built
@@ -125,8 +128,10 @@ class ChooseEngines:
         taken = frozenset(name for c in chosen if not c.function for name in c.nodes)
         built: list[Built] = []
         for attempt in attempts:
-            lost = [b for b in attempt.built if measurer.can_measure(b) and _members(graph, b) & taken]
-            free = {name for b in lost for name in _members(graph, b)} - taken
+            lost = [
+                b for b in attempt.built if measurer.can_measure(b) and frozenset(members(graph, b.cluster)) & taken
+            ]
+            free = {name for b in lost for name in frozenset(members(graph, b.cluster))} - taken
             if not free:
                 continue
             graph.facts.clear(TAG)
@@ -145,15 +150,6 @@ class ChooseEngines:
 
 def _prefixed(ctx: PassContext, engine: str) -> Callable[[str, int, int], None]:
     return lambda what, done, total: ctx.progress(f"{engine}: {what}", done, total)
-
-
-def _members(graph: Graph, built: Built) -> frozenset[str]:
-    return frozenset(name for name in built.cluster.nodes if graph.node(name).op != "Const")
-
-
-def _place(graphs: Graphs, built: Built) -> tuple[str, int]:
-    order = {node.name: i for i, node in enumerate(graphs[built.cluster.function])}
-    return built.cluster.function, min(order[name] for name in built.cluster.nodes)
 
 
 def _note(
@@ -180,7 +176,7 @@ def _note(
         one.facts.update(LEFT_OUT, why)
     for each in built:
         one = graphs[each.cluster.function]
-        one.facts.update(CLUSTER, dict.fromkeys(_members(one, each), each.cluster.id))
+        one.facts.update(CLUSTER, dict.fromkeys(members(one, each.cluster), each.cluster.id))
     clusters = [each.cluster for each in built]
     for each, bodies in zip(built, taken_bodies(graphs, [(c.function, c.nodes) for c in clusters]), strict=True):
         for body in bodies:
@@ -190,7 +186,7 @@ def _note(
 
 def _final(choices: Sequence[Choice], built: Sequence[Built], graphs: Graphs) -> list[Choice]:
     """Return the choices with the ids of clusters as they are in the end."""
-    ids = {(b.cluster.function, _members(graphs[b.cluster.function], b)): b for b in built}
+    ids = {(b.cluster.function, frozenset(members(graphs[b.cluster.function], b.cluster))): b for b in built}
     found = []
     for choice in choices:
         one = ids.get((choice.function, frozenset(choice.nodes)))

@@ -222,6 +222,11 @@ def make_cluster(graph: Graph, group: Sequence[str], id: str, engine: str) -> Cl
     return Cluster(id, engine, graph.name, (*constants, *group), tuple(inputs), tuple(weights), tuple(outputs), size)
 
 
+def members(graph: Graph, cluster: Cluster) -> list[str]:
+    """Return the nodes of a cluster that compute: all but the constants that it takes along."""
+    return [name for name in cluster.nodes if graph.node(name).op != "Const"]
+
+
 def _bytes(info: TensorInfo) -> int:
     """Return the size of a constant's value; its proto may be smaller, where all its elements are equal."""
     return math.prod(info.shape or ()) * np.dtype(info.dtype).itemsize

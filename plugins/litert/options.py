@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
+
+from tfgraft.plugins.option_checks import check_known, is_whole
 
 
 @dataclass(frozen=True)
@@ -30,14 +32,11 @@ class LiteRtOptions:
         Raises:
             ValueError: an option is unknown or has a value that it cannot have.
         """
-        known = [f.name for f in fields(cls)]
-        for name in options:
-            if name not in known:
-                raise ValueError(f"engine litert has no option {name!r}; it has {', '.join(known)}")
+        check_known("litert", cls, options)
         made = cls(**options)
         for name, least in (("intra_op_threads", 0), ("maximum_interpreters", 1)):
             value = getattr(made, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            if not is_whole(value, least):
                 raise ValueError(f"option {name} is a whole number, {least} or more, not {value!r}")
         timeout = made.timeout
         if timeout is not None and (

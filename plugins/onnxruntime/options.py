@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from tfgraft.plugins.option_checks import check_known, is_whole
 
 _LEVELS = ("disable", "basic", "extended", "all")
 _NUMBERS = {"intra_op_threads": "threads", "inter_op_threads": "threads", "spinning": "microseconds"}
@@ -45,10 +47,7 @@ class OnnxRuntimeOptions:
         Raises:
             ValueError: an option is unknown or has a value that it cannot have.
         """
-        known = [f.name for f in fields(cls)]
-        for name in options:
-            if name not in known:
-                raise ValueError(f"engine onnxruntime has no option {name!r}; it has {', '.join(known)}")
+        check_known("onnxruntime", cls, options)
         values = dict(options)
         if isinstance(values.get("providers"), str):
             values["providers"] = (values["providers"],)
@@ -59,7 +58,7 @@ class OnnxRuntimeOptions:
             value = getattr(made, name)
             if name == "spinning" and value is None:
                 continue
-            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            if not is_whole(value, 0):
                 raise ValueError(f"option {name} must be a number of {unit}, 0 or more, not {value!r}")
         if made.graph_optimization not in _LEVELS:
             raise ValueError(

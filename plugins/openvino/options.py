@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tfgraft.plugins.option_checks import check_known, is_whole
 
 _HINTS = ("latency", "throughput")
 _PRECISIONS = ("f32", "bf16", "f16", "any")
@@ -39,10 +41,7 @@ class OpenVinoOptions:
         Raises:
             ValueError: an option is unknown or has a value that it cannot have.
         """
-        known = [f.name for f in fields(cls)]
-        for name in options:
-            if name not in known:
-                raise ValueError(f"engine openvino has no option {name!r}; it has {', '.join(known)}")
+        check_known("openvino", cls, options)
         values = dict(options)
         if isinstance(values.get("cache_dir"), Path):
             values["cache_dir"] = str(values["cache_dir"])
@@ -51,7 +50,7 @@ class OpenVinoOptions:
             if getattr(made, name) not in allowed:
                 raise ValueError(f"option {name} is one of {', '.join(allowed)}, not {getattr(made, name)!r}")
         threads = made.intra_op_threads
-        if not isinstance(threads, int) or isinstance(threads, bool) or threads < 0:
+        if not is_whole(threads, 0):
             raise ValueError(f"option intra_op_threads must be a number of threads, 0 or more, not {threads!r}")
         if made.cache_dir is not None and not (isinstance(made.cache_dir, str) and made.cache_dir):
             raise ValueError(f"option cache_dir is the path of a folder, or None, not {made.cache_dir!r}")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tfgraft.plugins.option_checks import check_known
 from tfgraft.plugins.tensorrt.flavour import FLAVOURS
 
 Dims = tuple[int, ...]
@@ -64,10 +65,7 @@ class TensorRtOptions:
         Raises:
             ValueError: an option is unknown or has a value that it cannot have.
         """
-        known = [f.name for f in fields(cls)]
-        for name in options:
-            if name not in known:
-                raise ValueError(f"engine tensorrt has no option {name!r}; it has {', '.join(known)}")
+        check_known("tensorrt", cls, options)
         values = dict(options)
         if isinstance(values.get("compute_capabilities"), str):
             values["compute_capabilities"] = (values["compute_capabilities"],)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
-from tensorflow.core.protobuf import config_pb2
 
 from tfgraft.choice.timing import Call
 from tfgraft.function import import_graph, uses_engines
@@ -20,6 +19,7 @@ from tfgraft.load.model import NamedTensor
 from tfgraft.passes.base import PassContext
 from tfgraft.passes.build_engines import Built
 from tfgraft.passes.replace_clusters import ReplaceClusters
+from tfgraft.session import session_callable
 
 Array = NDArray[Any]
 
@@ -80,12 +80,6 @@ def _call(
         fed = [tf.compat.v1.placeholder(spec.dtype, values[ref].shape) for spec, ref in zip(specs, inputs, strict=True)]
         wanted = [NamedTensor(name, "") for name in outputs]
         results = import_graph(graph_def, specs, fed, wanted)
-    config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads)
-    session = tf.compat.v1.Session(graph=own, config=config)
-    options = config_pb2.CallableOptions()
-    options.feed.extend(tensor.name for tensor in fed)
-    options.fetch.extend(tensor.name for tensor in results)
-    # The inner step of Session.make_callable, which skips 0.2 ms of Python around each call.
-    call = session._make_callable_from_options(options)
+    call = session_callable(own, (tensor.name for tensor in fed), (tensor.name for tensor in results), threads)
     arrays = [np.ascontiguousarray(values[ref]) if values[ref].ndim else values[ref] for ref in inputs]
     return lambda: call(*arrays)

@@ -16,7 +16,7 @@ from tfgraft.choice.assign import Candidate
 from tfgraft.choice.choice import NATIVE, Choice, Contender
 from tfgraft.choice.contenders import engine_call, native_call, session_threads
 from tfgraft.choice.search import Search
-from tfgraft.choice.timing import Call, Comparison, compare
+from tfgraft.choice.timing import SIGMAS, Call, Comparison, compare
 from tfgraft.distance import distance
 from tfgraft.errors import TfGraftError
 from tfgraft.feeds import synthetic_feeds
@@ -28,6 +28,7 @@ from tfgraft.load.model import LoadedModel
 from tfgraft.passes.base import PassContext
 from tfgraft.passes.build_engines import Built
 from tfgraft.passes.contexts import contexts
+from tfgraft.passes.form_clusters import members
 from tfgraft.values import tensor_values
 
 Array = NDArray[Any]
@@ -35,7 +36,6 @@ _GROSS = 5e-2
 """What no engine may be off, even if others agree with it: TensorFlow's own kernels are off by half of this at most."""
 _LEAST_SECONDS, _MOST_SECONDS = 0.2, 2.0
 """How long one set of nodes is timed."""
-_SIGMAS = 2.0
 _MEASURED = "engine times"
 _SWITCHES = ("Switch", "RefSwitch", "Merge", "RefMerge")
 
@@ -93,23 +93,20 @@ class Measurer:
         """Measure clusters, the largest first; return what came out, and those that win."""
         groups: dict[frozenset[str], list[Built]] = {}
         for one in found:
-            groups.setdefault(self._members(one), []).append(one)
+            groups.setdefault(frozenset(members(self.graph, one.cluster)), []).append(one)
         ordered = sorted(groups.items(), key=lambda item: (-len(item[0]), min(item[0])))
         self._run_model([one for _, group in ordered for one in group])
         choices: list[Choice] = []
         candidates: list[Candidate[Built]] = []
-        for i, (members, group) in enumerate(ordered):
-            self.ctx.progress(f"timing {len(members)} nodes", i, len(ordered))
+        for i, (nodes, group) in enumerate(ordered):
+            self.ctx.progress(f"timing {len(nodes)} nodes", i, len(ordered))
             seconds = min(_MOST_SECONDS, max(_LEAST_SECONDS, self.remaining / (len(ordered) - i)))
             choice, winner = self._choose(group, seconds)
             choices.append(choice)
             if winner is not None:
                 best = next(c for c in choice.contenders if c.engine == choice.chosen)
-                candidates.append(Candidate("", members, best.gain, winner))
+                candidates.append(Candidate("", nodes, best.gain, winner))
         return choices, candidates
-
-    def _members(self, built: Built) -> frozenset[str]:
-        return frozenset(name for name in built.cluster.nodes if self.graph.node(name).op != "Const")
 
     def _run_model(self, found: Sequence[Built]) -> None:
         refs = dict.fromkeys(ref for one in found for ref in one.cluster.inputs)
@@ -119,7 +116,7 @@ class Measurer:
             self._values.update(values)
 
     def _choose(self, group: Sequence[Built], seconds: float) -> tuple[Choice, Built | None]:
-        names = [name for name in group[0].cluster.nodes if self.graph.node(name).op != "Const"]
+        names = members(self.graph, group[0].cluster)
         key = self._key(group)
         known = self.ctx.cache.get(key) if self.ctx.cache is not None else None
         if known is None:
@@ -174,7 +171,7 @@ class Measurer:
             engine = one.engine.engine
             time_ = times.get(engine, Comparison(0.0, 0.0, 0.0))
             refusal = refused.get(engine, "")
-            if not refusal and time_.gain < max(self.search.margin * times[NATIVE].milliseconds, _SIGMAS * time_.noise):
+            if not refusal and time_.gain < max(self.search.margin * times[NATIVE].milliseconds, SIGMAS * time_.noise):
                 refusal = "it is not quicker than TensorFlow"
             rows.append((engine, time_.milliseconds, time_.gain, errors.get(engine, 0.0), refusal))
         return times[NATIVE].milliseconds, rows

@@ -14,6 +14,8 @@ _SETTLE = 0.002
 """Seconds of rest between contenders: engines' threads spin a while after a call."""
 _LEAST, _MOST = 5, 60
 _MOST_CALLS = 64
+SIGMAS = 2.0
+"""How many standard errors a difference must be to count."""
 
 
 @dataclass(frozen=True)

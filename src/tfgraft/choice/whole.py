@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tfgraft.bench import caller
+from tfgraft.choice.choice import NATIVE
 from tfgraft.choice.contenders import grafted
 from tfgraft.choice.measure import Measurer
-from tfgraft.choice.timing import Call, compare
+from tfgraft.choice.timing import SIGMAS, Call, compare
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.graphdef import to_graph_def
 from tfgraft.passes.base import PassContext
 from tfgraft.passes.build_engines import Built
 
-_SIGMAS = 2.0
 _SECONDS = 4.0
 
 
@@ -51,17 +51,14 @@ def best_of(
         return [], "No engine is quicker than TensorFlow with any part of this graph."
     calls = _calls(graph, variants, measurer, ctx)
     times = compare(calls, min(_SECONDS, max(1.0, measurer.remaining)))
-    native = times[_NATIVE].milliseconds
+    native = times[NATIVE].milliseconds
     best = min(times, key=lambda name: times[name].milliseconds)
     plain = times.get("what was chosen")
     if plain is not None and plain.milliseconds <= times[best].milliseconds * (1 + measurer.search.margin):
         best = "what was chosen"  # what the parts promise is better known than a difference that small
-    if best == _NATIVE or times[best].gain < -_SIGMAS * times[best].noise:
+    if best == NATIVE or times[best].gain < -SIGMAS * times[best].noise:
         return [], f"As a whole TensorFlow is the quickest: {native:.3g} ms."
     return variants[best], f"As a whole: {times[best].milliseconds:.3g} ms, TensorFlow {native:.3g} ms."
-
-
-_NATIVE = "TensorFlow"
 
 
 def _is_free(one: Built, chosen: Sequence[Built]) -> bool:
@@ -77,7 +74,7 @@ def _calls(
     loaded = measurer.loaded
     fed = [spec for spec in (*loaded.inputs, *loaded.optional_inputs) if spec.name in measurer.feed]
     values = [np.asarray(measurer.feed[spec.name]) for spec in fed]
-    graphs = {_NATIVE: to_graph_def(graph)}
+    graphs = {NATIVE: to_graph_def(graph)}
     for name, built in variants.items():
         if built:
             graphs[name] = grafted(graph, built, ctx, strict=True)[0]
@@ -87,7 +84,7 @@ def _calls(
         try:
             call(values)
         except Exception as error:  # an engine that fails in company is out
-            if name == _NATIVE:
+            if name == NATIVE:
                 raise
             ctx.say("choose_engines", "warning", "engine-rejected", f"{name} does not run: {error}".splitlines()[0])
             continue
