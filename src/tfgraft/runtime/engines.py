@@ -102,7 +102,7 @@ class SharedEngine:
     def reject(self, error: Exception) -> None:
         """Never ask the engine again: it broke the contract in a way that loses calls."""
         with self._lock:
-            self.failure, self.executor = error, None
+            self.failure, self.executor = _without_frames(error), None
             self._generation = -1
 
     def segment(self, make: Callable[[], Segment]) -> Segment:
@@ -128,7 +128,7 @@ class SharedEngine:
         try:
             builder = self._builders.find(self.engine)
         except Exception as error:
-            self.failure = error
+            self.failure = _without_frames(error)
             return
         try:
             self._check_device(device_kinds(builder))
@@ -137,7 +137,7 @@ class SharedEngine:
             self.failure = None
             loaded()
         except Exception as error:
-            self.failure = _with_hint(builder, error)
+            self.failure = _without_frames(_with_hint(builder, error))
         self._payload = b""
 
     def _check_device(self, kinds: Sequence[str]) -> None:
@@ -157,6 +157,15 @@ def _with_hint(builder: EngineBuilder, error: Exception) -> Exception:
         return error
     if isinstance(support, Unsupported):
         return LoadError(f"{describe(error)}; {support}")
+    return error
+
+
+def _without_frames(error: Exception) -> Exception:
+    """Return the error without its tracebacks: they would keep the callers' frames alive, and kernels with them."""
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
     return error
 
 
