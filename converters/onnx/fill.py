@@ -22,6 +22,15 @@ def filled(ctx: OnnxContext, shape: str, value: object, dtype: str) -> str:
     return ctx.node("ConstantOfShape", [shape], value=tensor)
 
 
+def counted(ctx: OnnxContext, ends: list[str], dtype: str) -> str:
+    """Emit the Range of start, limit and delta, all int64, as integers of a type.
+
+    Computed as int64: ONNX's shape inference fails on a Range of int32 whose limit is a cast Shape that it knows.
+    """
+    numbers: str = ctx.node("Range", ends)
+    return numbers if dtype == "int64" else ctx.cast(numbers, dtype)
+
+
 @converter("ZerosLike", "OnesLike", engine="onnx", spec=OpSpec(dtypes=PLAIN))
 def zeros_like(ctx: OnnxContext, view: NodeView) -> None:
     """TF ZerosLike, OnesLike -> ConstantOfShape."""
@@ -41,7 +50,7 @@ def fill(ctx: OnnxContext, view: NodeView) -> None:
 @converter("Range", engine="onnx", spec=OpSpec(dtypes=_INDEX))
 def range_(ctx: OnnxContext, view: NodeView) -> None:
     """TF Range of integers -> Range; ONNX Runtime adds floats up where TensorFlow multiplies, so those are refused."""
-    ctx.set(view, 0, ctx.node("Range", [ctx.get(view, i) for i in range(3)]))
+    ctx.set(view, 0, counted(ctx, [int64(ctx, view, i) for i in range(3)], view.dtype()))
 
 
 @converter("BroadcastTo", engine="onnx", spec=OpSpec(dtypes=PLAIN, input_dtypes={1: INTS}))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from tfgraft.converters.onnx.axes import int64
 from tfgraft.converters.onnx.carrier import carried, carrier
 from tfgraft.converters.onnx.comparison import where as choose
 from tfgraft.converters.onnx.context import OnnxContext
-from tfgraft.converters.onnx.fill import filled
+from tfgraft.converters.onnx.fill import counted, filled
 from tfgraft.converters.orders import drop_axes, held_axes, plain_axes
 from tfgraft.graph.dtypes import INTS, NUMERIC, PLAIN
 from tfgraft.graph.view import NodeView
@@ -185,8 +186,7 @@ def one_hot(ctx: OnnxContext, view: NodeView) -> None:
     if depth is not None:
         classes = ctx.const(np.arange(int(depth)).astype(dtype))
     else:
-        limit = ctx.get(view, 1) if view.dtype(1) == dtype else ctx.cast(ctx.get(view, 1), dtype)
-        classes = ctx.node("Range", [ctx.const(0, dtype), limit, ctx.const(1, dtype)])
+        classes = counted(ctx, [ctx.const(0, "int64"), int64(ctx, view, 1), ctx.const(1, "int64")], dtype)
     if axis != -1:
         after = view.known_rank(0) - axis
         if after:
@@ -220,10 +220,8 @@ def invert_permutation(ctx: OnnxContext, view: NodeView) -> None:
     """TF InvertPermutation -> positions, scattered to where they are sent."""
     permutation = ctx.get(view, 0)
     dtype = view.dtype()
-    count = ctx.node("Size", [permutation])
-    if dtype != "int64":
-        count = ctx.cast(count, dtype)
-    positions = ctx.node("Range", [ctx.const(0, dtype), count, ctx.const(1, dtype)])
+    ends = [ctx.const(0, "int64"), ctx.node("Size", [permutation]), ctx.const(1, "int64")]
+    positions = counted(ctx, ends, dtype)
     ctx.set(view, 0, ctx.node("ScatterElements", [permutation, permutation, positions]))
 
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tfgraft.cache.code import version_of
+from tfgraft.graph.view import TensorInfo
 from tfgraft.graph.views import const_info, const_value
 from tfgraft.plugins.onnxruntime.int8 import INT8
 from tfgraft.plugins.onnxruntime.options import OnnxRuntimeOptions
-from tfgraft.plugins.onnxruntime.session import make_session
+from tfgraft.plugins.onnxruntime.session import lay_out_weights, make_session
 from tfgraft.plugins.protocol import Array, BuildContext, BuildError, BuiltEngine, Cluster, Device, Executor, Int8Rules
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported
 
@@ -26,6 +27,9 @@ _SPINNING, _BETWEEN_OPS = 1000, 100
 """Microseconds for which threads spin when idle: also in between two calls of the engine, or only inside of it."""
 _WORTH_A_THREAD = 1 << 16
 """Elements of a weight or boundary tensor from which on a second thread has something to do."""
+
+_LIGHT_BYTES = 64 << 20
+"""An engine of heavier weights gets no sessions by shape: each may hold the weights once more, packed."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,8 @@ class OnnxRuntimeBuilder:
         ]
         weights = [const_value(context.graph.node(ref.node)) for ref in cluster.weights]
         try:
-            make_session(ort, payload, layouts, weights, replace(options, graph_optimization="disable"))
+            values = lay_out_weights(ort, layouts, weights)
+            make_session(ort, payload, values, replace(options, graph_optimization="disable"))
         except Exception as error:  # ONNX Runtime raises several kinds of its own
             raise BuildError(
                 f"ONNX Runtime refuses it: {_first_line(error)}",
@@ -97,12 +102,30 @@ class OnnxRuntimeBuilder:
 
     def load(self, engine: BuiltEngine, weights: Sequence[Array], device: Device) -> Executor:
         """Make a session; the weights are laid out for ONNX and copied."""
+        from tfgraft.plugins.onnxruntime.by_shape import ByShape, Dims, open_dims
         from tfgraft.plugins.onnxruntime.executor import OnnxRuntimeExecutor
 
         ort = importlib.import_module("onnxruntime")
         options = OnnxRuntimeOptions.of(engine.metadata["options"])
-        session, values = make_session(ort, engine.payload, engine.metadata["weights"], weights, options)
-        return OnnxRuntimeExecutor(session, values, engine.inputs, engine.outputs)
+        values = lay_out_weights(ort, engine.metadata["weights"], weights)
+        session = make_session(ort, engine.payload, values, options)
+        general = OnnxRuntimeExecutor(session, values, engine.inputs, engine.outputs)
+        dims = open_dims(session)
+        light = sum(weight.nbytes for weight in weights) <= _LIGHT_BYTES
+        if not options.sessions_by_shape or dims is None or not light:
+            return general
+
+        def make(sizes: Dims) -> OnnxRuntimeExecutor:
+            own = make_session(ort, engine.payload, values, options, sizes)
+            return OnnxRuntimeExecutor(own, values, (), _outputs_of(own, engine.outputs))
+
+        return ByShape(general, dims, make, options.sessions_by_shape)
+
+
+def _outputs_of(session: Any, outputs: Sequence[TensorInfo]) -> list[TensorInfo]:
+    """Return an engine's outputs with the shapes that a session says they have."""
+    shapes = [tuple(dim if isinstance(dim, int) else -1 for dim in each.shape) for each in session.get_outputs()]
+    return [replace(output, shape=shape) for output, shape in zip(outputs, shapes, strict=True)]
 
 
 def _is_small(converted: OnnxModel) -> bool:

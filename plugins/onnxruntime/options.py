@@ -9,7 +9,12 @@ from typing import Any
 from tfgraft.plugins.option_checks import check_known, is_whole
 
 _LEVELS = ("disable", "basic", "extended", "all")
-_NUMBERS = {"intra_op_threads": "threads", "inter_op_threads": "threads", "spinning": "microseconds"}
+_NUMBERS = {
+    "intra_op_threads": "threads",
+    "inter_op_threads": "threads",
+    "spinning": "microseconds",
+    "sessions_by_shape": "sessions",
+}
 _CONFIG = {"session.qdq_matmulnbits_accuracy_level": "1"}
 """In a product of floats and a quantized constant, 1 leaves the floats alone; by default they are quantized too."""
 _OWN_OPS = frozenset({"CPUExecutionProvider", "CUDAExecutionProvider"})
@@ -29,6 +34,8 @@ class OnnxRuntimeOptions:
             quicker for the engine, at the cost of what runs beside and after it: ONNX Runtime's own default, some 100
             milliseconds, makes TensorFlow's ops a fifth slower. None lets the builder decide: 1000 for an engine that
             is nearly the whole graph, and 100, enough to last from one op to the next, for others.
+        sessions_by_shape: an engine whose inputs' shapes are open makes so many sessions, at most, for shapes that come
+            again and again: quicker by what depends on the shapes alone, for the memory of a session each. 0: none.
         graph_optimization: "disable", "basic", "extended" or "all".
         session_config: further entries of ONNX Runtime's session configuration, by key.
     """
@@ -37,6 +44,7 @@ class OnnxRuntimeOptions:
     intra_op_threads: int = 0
     inter_op_threads: int = 1
     spinning: int | None = None
+    sessions_by_shape: int = 2
     graph_optimization: str = "all"
     session_config: Mapping[str, str] = field(default_factory=dict)
 

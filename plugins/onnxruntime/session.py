@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,24 +25,42 @@ WeightLayout = Sequence[Any]
 `WeightUse`."""
 
 
-def make_session(
-    ort: Any, payload: bytes, layouts: Sequence[WeightLayout], weights: Sequence[Array], options: OnnxRuntimeOptions
-) -> tuple[Any, list[Any]]:
-    """Return an `InferenceSession` and the OrtValues of its weights, which must live as long as the session."""
-    session_options = options.session_options(ort)
-    if b"DequantizeLinear" in payload and _PRECISE not in options.session_config and saturates(ort):
-        session_options.add_session_config_entry(_PRECISE, "1")
-    values = []
+def lay_out_weights(ort: Any, layouts: Sequence[WeightLayout], weights: Sequence[Array]) -> dict[str, Any]:
+    """Return the OrtValues of an engine's weights by the names of the initializers that they are."""
+    values = {}
     for layout in layouts:
-        _, index, perm, shape, quantization = layout
+        name, index, perm, shape, quantization = layout
         how = None if quantization is None else Quantization.of_json(quantization)
         array = lay_out(weights[index], perm, shape, how)
         # A weight that needed no new layout is still TensorFlow's own buffer, which does not live long enough.
         own = array.copy() if np.may_share_memory(array, weights[index]) else array
-        values.append(ort.OrtValue.ortvalue_from_numpy(own))
-    if values:
-        session_options.add_external_initializers([layout[0] for layout in layouts], values)
+        values[name] = ort.OrtValue.ortvalue_from_numpy(own)
+    return values
+
+
+def make_session(
+    ort: Any,
+    payload: bytes,
+    weights: Mapping[str, Any],
+    options: OnnxRuntimeOptions,
+    dims: Mapping[str, int] | None = None,
+) -> Any:
+    """Return an `InferenceSession`.
+
+    Args:
+        ort: the module onnxruntime.
+        payload: the serialized model.
+        weights: from `lay_out_weights`; they must live as long as the session.
+        options: how it runs.
+        dims: the sizes of dimensions of the inputs, by name, if only inputs of these sizes are to be run.
+    """
+    session_options = options.session_options(ort)
+    if b"DequantizeLinear" in payload and _PRECISE not in options.session_config and saturates(ort):
+        session_options.add_session_config_entry(_PRECISE, "1")
+    if weights:
+        session_options.add_external_initializers(list(weights), list(weights.values()))
+    for name, size in (dims or {}).items():
+        session_options.add_free_dimension_override_by_name(name, size)
     providers = options.usable_providers(ort)
     disabled = [*_UNWANTED, *(_SLOW if providers == ["CPUExecutionProvider"] else ())]
-    session = ort.InferenceSession(payload, session_options, providers=providers, disabled_optimizers=disabled)
-    return session, values
+    return ort.InferenceSession(payload, session_options, providers=providers, disabled_optimizers=disabled)

@@ -51,6 +51,7 @@ def _twice(x: Any) -> Any:
 CASES = [
     OpCase("prelu", "Relu", lambda x: _prelu(x, _SLOPE), [_X], dynamic=((None, 6, 5, 8),)),
     OpCase("prelu-flipped", "Relu", lambda x: _prelu(x, _SLOPE, True), [_X]),
+    OpCase("prelu-steep", "Relu", lambda x: _prelu(x, _SLOPE * 3), [_X]),
     OpCase("prelu-for-each-pixel", "Relu", lambda x: _prelu(x, _R.random((6, 5, 16), np.float32)), [_X]),
     OpCase("prelu-read-inside", "Relu", lambda x: (_prelu(x, _SLOPE), tf.nn.relu(_conv(x))), [_X]),
     *[OpCase(f"hard-swish-{i}", "Relu6", lambda x, i=i: _swish(x, i), [_X]) for i in range(3)],

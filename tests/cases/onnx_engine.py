@@ -14,7 +14,7 @@ from tfgraft.graph.graph import Graph
 from tfgraft.graph.ref import TensorRef
 from tfgraft.graph.views import const_value
 from tfgraft.plugins.onnxruntime.options import OnnxRuntimeOptions
-from tfgraft.plugins.onnxruntime.session import make_session
+from tfgraft.plugins.onnxruntime.session import lay_out_weights, make_session
 from tfgraft.plugins.protocol import Cluster
 from tfgraft.registry.registry import Registry
 
@@ -63,7 +63,8 @@ def run(graph: Graph, made: OnnxModel, inputs: list[Any], options: OnnxRuntimeOp
     ]
     weights = [const_value(graph.node(use.ref.node)) for use in made.weights]
     payload = made.model.SerializeToString()
-    session, _keep = make_session(ort, payload, layouts, weights, options or OnnxRuntimeOptions())
+    values = lay_out_weights(ort, layouts, weights)
+    session = make_session(ort, payload, values, options or OnnxRuntimeOptions())
     feeds = {i.name: np.asarray(v) for i, v in zip(session.get_inputs(), inputs, strict=False)}
     results: list[Any] = session.run(None, feeds)
     return results

@@ -72,8 +72,13 @@ def _rewrite(rewriter: Rewriter, x: str, slope: str, sign: int, old: list[Any], 
         kernel = ctx.node("Neg", [kernel])
     # These nodes compute on constants: ONNX Runtime folds them when the model is loaded.
     rest = ctx.node("Sub", [ctx.const(np.float32(1)), kernel])
+    slopes = rewriter.array(slope)
+    if slopes is not None and np.all(sign * slopes <= 1):
+        # A factor that is not negative may go inside, where the maximum is taken by the convolution itself.
+        positive = ctx.node("Relu", [ctx.node("Conv", [x, rest], group=channels, kernel_shape=[1, 1])])
+    else:
+        positive = ctx.node("Conv", [ctx.node("Relu", [x]), rest], group=channels, kernel_shape=[1, 1])
     scaled = ctx.node("Conv", [x, kernel], group=channels, kernel_shape=[1, 1])
-    positive = ctx.node("Conv", [ctx.node("Relu", [x]), rest], group=channels, kernel_shape=[1, 1])
     ctx.node("Add", [positive, scaled])
     rewriter.replace(old, last, start)
 
