@@ -5,13 +5,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test zoo routes precision conformance docs lint format wheel clean environment
+.PHONY: help demo test zoo bench routes precision conformance docs lint format wheel clean environment
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    graft an engine into a trained model, run it on real input, compare (about two minutes)"
 	@echo "make test    all tests"
 	@echo "make zoo     22 trained models: optimize, run, compare, time; writes docs/zoo.md (half an hour, needs npm)"
+	@echo "make bench   the zoo and Keras nets by tfgraft, TensorFlow, XLA, tf2onnx, OpenVINO, LiteRT; writes docs/benchmarks.md"
 	@echo "make routes  TensorRT by both routes over the zoo and Keras nets, without a GPU; writes docs/tensorrt.md"
 	@echo "make precision  FP16, BF16 and INT8: accuracy and speed; writes docs/precision_results.md (two hours, needs npm)"
 	@echo "make conformance  ONNX's node tests as TensorRT networks through the engine reference; writes docs/conformance.md"
@@ -30,6 +31,10 @@ test: $(VENV)/.installed
 
 zoo: $(VENV)/.zoo-installed
 	$(BIN)/python -m benchmarks.zoo run --peers --markdown docs/zoo.md
+
+bench: $(VENV)/.zoo-installed
+	$(BIN)/python -m benchmarks.zoo fetch
+	$(BIN)/python -m benchmarks.bench
 
 routes: $(VENV)/.zoo-installed $(VENV)/.tensorrt-installed
 	$(BIN)/python -m benchmarks.zoo fetch

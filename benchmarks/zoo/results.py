@@ -6,7 +6,7 @@ import json
 import math
 import platform
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -30,7 +30,7 @@ class Results:
         rows: dict[str, Row] = {}
         if resume and path.is_file():
             rows = json.loads(path.read_text(encoding="utf-8"))["models"]
-        return cls(path, {**_machine(), **settings}, rows)
+        return cls(path, {**machine(), **settings}, rows)
 
     def put(self, model: str, stage: str, result: Row) -> None:
         """Add a stage's result and write the file (by a rename, so that a killed run leaves a whole one)."""
@@ -106,8 +106,8 @@ def summary(rows: Mapping[str, Row]) -> Summary:
     lowest = min(ran, key=lambda name: ran[name], default=None)
     return Summary(
         models=len(rows),
-        tfgraft=_geometric_mean(ours.values()),
-        peer=_geometric_mean(peers),
+        tfgraft=geometric_mean(ours.values()),
+        peer=geometric_mean(peers),
         tfgraft_lowest=None if lowest is None else ran[lowest],
         tfgraft_lowest_model=lowest,
         tfgraft_failures=[name for name, row in rows.items() if tfgraft_failure(row)],
@@ -122,7 +122,8 @@ def _ratio(row: Row, contender: str) -> float | None:
     return ms["tensorflow"] / ms[contender]
 
 
-def _geometric_mean(values: Iterable[float]) -> float | None:
+def geometric_mean(values: Iterable[float]) -> float | None:
+    """Return the geometric mean, or None if there are no values."""
     logs = [math.log(value) for value in values]
     return math.exp(sum(logs) / len(logs)) if logs else None
 
@@ -132,9 +133,10 @@ _INSTRUCTIONS = {"avx2": "AVX2", "avx512f": "AVX-512", "avx512_vnni": "AVX-512 V
 }
 
 
-def _machine() -> dict[str, Any]:
+def machine(packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
+    """Return Python's version, the processor and the versions of those packages that are installed."""
     versions = {}
-    for name in PACKAGES:
+    for name in packages:
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -1,4 +1,7 @@
-"""`python -m benchmarks.zoo.worker STAGE RESULT < JOB`: do one stage in this process and write its result as JSON."""
+"""`python -m benchmarks.zoo.worker STAGE RESULT < JOB`: do one stage in this process and write its result as JSON.
+
+A stage is a module of `benchmarks.zoo.stages`, or another one by its full name.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,8 @@ def main() -> None:
     stage, result_path = sys.argv[1:]
     job = Job.from_json(sys.stdin.read())
     try:
-        result = importlib.import_module(f"benchmarks.zoo.stages.{stage}").run(job)
+        module = stage if "." in stage else f"benchmarks.zoo.stages.{stage}"
+        result = importlib.import_module(module).run(job)
         result["status"] = "ok"
     except Exception as error:
         lines = str(error).strip().splitlines() or [""]

@@ -34,14 +34,15 @@ def run(job: Job) -> dict[str, Any]:
         )
     result: dict[str, Any] = {"method": method, "inter": inter}
     if job.options["peer"]:
-        result["peer_setting"], calls["peer"] = _best_peer(job)
+        result["peer_setting"], calls["peer"] = best_peer(job)
     times = time_calls(calls, rounds=job.rounds)
     result["ms"] = {name: 1000 * statistics.median(values) for name, values in times.items()}
     result["rounds_ms"] = {name: [round(1000 * value, 4) for value in values] for name, values in times.items()}
     return result
 
 
-def _best_peer(job: Job) -> tuple[str, Call]:
+def best_peer(job: Job) -> tuple[str, Call]:
+    """Return the faster one of the settings of the whole-graph ONNX model, and its call."""
     calls = {
         setting: onnxruntime_call(job.onnx, job.outputs, job.feed(), intra=job.threads, quiet=quiet)
         for setting, quiet in (("default", False), ("one inter-op thread, no spinning", True))

@@ -1,0 +1,81 @@
+"""Stage: everybody that works, timed in interleaved rounds in one process, under TensorFlow's default settings."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from dataclasses import replace
+from typing import Any
+
+import tensorflow as tf
+
+import tfgraft.runtime  # noqa: F401 (registers the engine op)
+from benchmarks.bench.calls import litert_call, openvino_call
+from benchmarks.bench.contenders import TENSORFLOW
+from benchmarks.bench.files import made
+from benchmarks.bench.stages.agree import agrees
+from benchmarks.zoo.results import machine
+from benchmarks.zoo.run import BASELINES
+from benchmarks.zoo.stages import baseline
+from benchmarks.zoo.stages.calls import Call, read_graph, tensorflow_call
+from benchmarks.zoo.stages.job import Job
+from benchmarks.zoo.stages.speed import best_peer
+from benchmarks.zoo.stages.timing import SETTLE_S, SLICE_S, time_calls
+
+PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "tf2onnx", "onnxruntime", "openvino", "ai-edge-litert", "numpy")
+_LEAST = 5
+"""Rounds, however long they take."""
+
+
+def run(job: Job) -> dict[str, Any]:
+    """Time TensorFlow, called by its fastest way, and the options' `contenders`; about `seconds` long.
+
+    Returns:
+        "ms": medians by contender; "rounds_ms": what they are of; "method" and "inter": how TensorFlow was called.
+    """
+    load = os.getloadavg()[0]
+    ways = baseline.run(replace(job, options={"ways": BASELINES}))["ways"]
+    method, inter, _ = min(ways, key=lambda way: float(way[2]))
+    result: dict[str, Any] = {"method": method, "inter": inter, "load": round(load, 2), "machine": machine(PACKAGES)}
+    calls = {TENSORFLOW: _graph_call(job, TENSORFLOW, method, inter)}
+    result["error"] = agrees(job, calls[TENSORFLOW]())["error"]
+    for name in job.options["contenders"]:
+        if name == "tf2onnx":
+            result["peer_setting"], calls[name] = best_peer(job)
+        elif name == "openvino":
+            calls[name] = openvino_call(made(job, name), job.outputs, job.feed(), intra=job.threads)
+        elif name == "litert":
+            calls[name] = litert_call(made(job, name), job.feed(), intra=job.threads)
+        else:
+            calls[name] = _graph_call(job, name, method, inter)
+    rounds = max(_LEAST, min(job.rounds, int(job.options["seconds"] / _round_seconds(calls))))
+    times = time_calls(calls, rounds=rounds)
+    result["ms"] = {name: 1000 * statistics.median(values) for name, values in times.items()}
+    result["rounds_ms"] = {name: [round(1000 * value, 4) for value in values] for name, values in times.items()}
+    return result
+
+
+def _graph_call(job: Job, name: str, method: str, inter: int) -> Call:
+    """Return the call of a TensorFlow graph: as the original is called, or by default if it cannot be."""
+    graph_def = read_graph(job.graph if name == TENSORFLOW else made(job, name))
+    call = tensorflow_call(graph_def, job.outputs, job.feed(), method=method, intra=job.threads, inter=inter)
+    try:
+        call()
+    except tf.errors.OpError:
+        if method == "session":
+            raise
+        call = tensorflow_call(graph_def, job.outputs, job.feed(), method="session", intra=job.threads, inter=1)
+    return call
+
+
+def _round_seconds(calls: dict[str, Call]) -> float:
+    """Return about how long one round takes."""
+    total = 0.0
+    for call in calls.values():
+        call()
+        start = time.perf_counter()
+        call()
+        once = time.perf_counter() - start
+        total += SETTLE_S + once + max(once, SLICE_S)
+    return total
