@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import tensorflow as tf
@@ -37,8 +37,12 @@ class InferShapes:
 
     Equal unknown dimensions get equal negative numbers (see `tfgraft.graph.view.Shape`). A function's arguments get
     the shapes on which all its callers agree.
+
+    Args:
+        given: shapes of Placeholders of the main graph, by name, in the place of those that they have.
     """
 
+    given: Mapping[str, Shape] = field(default_factory=dict)
     name: ClassVar[str] = "infer_shapes"
 
     def run(self, graph: Graph, ctx: PassContext) -> PassResult:
@@ -71,14 +75,14 @@ class InferShapes:
             if graph.library.has_recursion(graph):
                 raise ValueError("a function calls itself, which it does not survive")
             with collector_paused():
-                infer(graph, arguments)
+                infer(graph, arguments, {} if graph.name else self.given)
         except Exception as error:  # Grappler refuses graphs that TensorFlow runs; types alone still serve
             message = f"Grappler could not infer shapes: {error}"
             ctx.say(self.name, "warning", "shapes", message, function=graph.name)
 
 
-def infer(graph: Graph, arguments: list[Shape] | None = None) -> None:
-    """Infer the tensors of one graph; `arguments` are the shapes of a body's arguments."""
+def infer(graph: Graph, arguments: list[Shape] | None = None, placeholders: Mapping[str, Shape] | None = None) -> None:
+    """Infer the tensors of one graph; `arguments` are the shapes of a body's arguments, `placeholders` some by name."""
     meta = meta_graph_pb2.MetaGraphDef()
     graph_def = meta.graph_def
     versions = graph_pb2.GraphDef.FromString(graph.extra).versions
@@ -101,7 +105,8 @@ def infer(graph: Graph, arguments: list[Shape] | None = None) -> None:
             position += 1
         elif node.op == "Placeholder":
             shape = node.attrs.get("shape")
-            given = TensorInfo(node.dtype("dtype"), None if shape == () and versions.producer <= _NO_SCALARS else shape)
+            shape = None if shape == () and versions.producer <= _NO_SCALARS else shape
+            given = TensorInfo(node.dtype("dtype"), (placeholders or {}).get(node.name, shape))
         if given is not None:
             stand_in = graph_def.node.add(name=node.name, op=_STAND_IN)
             stand_in.attr["dtype"].type = dtypes.enum_of(given.dtype)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tfgraft.registry.support import Support
 
 if TYPE_CHECKING:  # what a builder makes can be handled without TensorFlow, which graphs need
+    from tfgraft.choice.figures import Figures
     from tfgraft.graph.graph import Graph
     from tfgraft.graph.ref import TensorRef
     from tfgraft.graph.view import TensorInfo
@@ -301,6 +302,15 @@ class IsAutomatic(Protocol):
     @property
     def automatic(self) -> bool:
         """Whether `engine="auto"` tries it; engines that are not for speed say no."""
+        ...
+
+
+@runtime_checkable
+class HasFigures(Protocol):
+    """What an engine builder may have besides: what work costs in its engines, so that plans can estimate times."""
+
+    def figures(self, options: Mapping[str, Any]) -> Figures | None:
+        """Return the figures of engines built with these options; None where there are none."""
         ...
 
 

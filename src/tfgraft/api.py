@@ -12,7 +12,8 @@ from tfgraft.cache.cache import EngineCache
 from tfgraft.cache.conversion import cached
 from tfgraft.calibration.observers import Observer
 from tfgraft.calibration.table import CalibrationTable
-from tfgraft.choice.pipeline import choosing, most_covered
+from tfgraft.choice.pipeline import choosing
+from tfgraft.choice.planned import planned
 from tfgraft.choice.search import Search
 from tfgraft.engines import AUTO, EngineSpec, builder_of, engine_specs
 from tfgraft.grafted import Grafted
@@ -21,6 +22,7 @@ from tfgraft.load import load
 from tfgraft.passes.base import Progress
 from tfgraft.passes.calibrate import CALIBRATION
 from tfgraft.passes.default import default_pipeline
+from tfgraft.passes.estimate_costs import EstimateCosts
 from tfgraft.passes.pipeline import Pipeline
 from tfgraft.passes.verify_engines import Verification
 from tfgraft.precision.budget import Budget
@@ -141,9 +143,9 @@ def plan(
 ) -> Report:
     """Say what `optimize` would do, building nothing; the arguments are those of `optimize`.
 
-    An engine that is named alone need not be available on this machine, only registered. Of several engines the report
-    is that of the one that would take most, and its diagnostics say what each would take; which one is the quickest
-    is known only when `optimize` has timed them.
+    An engine that is named alone need not be available on this machine, only registered. In float32,
+    `report.estimates` says how long each cluster would take, by a cost model; of several engines each part of the graph
+    goes to the one that would be the quickest with it. Which one is, is known only when `optimize` has timed them.
     """
     registry = registry or Registry.default()
     if isinstance(engine, str) and engine != AUTO:
@@ -166,8 +168,10 @@ def plan(
     table = table_of(calibration)
     wanted = wanted if table is None else wanted.with_table(table)
     passes = wanted.applied(chosen, loaded)
-    reports = [Job(loaded, registry, s.name, s.options, progress=progress).run(passes).report for s in specs]
-    return reports[0] if len(reports) == 1 else most_covered(reports)
+    if wanted.name == "FP32":  # the figures are float32's
+        passes = passes.insert(EstimateCosts())
+    runs = [Job(loaded, registry, s.name, s.options, progress=progress).run(passes) for s in specs]
+    return runs[0].report if len(runs) == 1 else planned(runs)
 
 
 def calibrate(

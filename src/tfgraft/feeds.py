@@ -61,14 +61,19 @@ def synthetic_feeds(loaded: LoadedModel, seed: int = 0) -> dict[str, Array]:
     return {spec.name: _synthetic(spec, random) for spec in loaded.inputs}
 
 
+def made_up_shape(shape: Sequence[int]) -> tuple[int, ...]:
+    """Return a shape whose unknown (negative) sizes are those that values are made up with; see `synthetic_feeds`."""
+    is_image = len(shape) == 4 and shape[3] in _CHANNELS
+    return tuple(d if d >= 0 else _SIDE if is_image and i in (1, 2) else 1 for i, d in enumerate(shape))
+
+
 def _synthetic(spec: NamedTensor, random: np.random.Generator) -> Array:
     if spec.shape is None:
         raise FeedError(
             f"No values can be made up for input {spec.name!r}: its rank is not known.",
             "Give values (--input feeds.npz) or its shape (--input-shape).",
         )
-    is_image = len(spec.shape) == 4 and spec.shape[3] in _CHANNELS
-    shape = [d if d >= 0 else _SIDE if is_image and i in (1, 2) else 1 for i, d in enumerate(spec.shape)]
+    shape = made_up_shape(spec.shape)
     if spec.dtype == "string":
         return np.full(shape, b"text", dtype=object)
     if spec.dtype == "bool":

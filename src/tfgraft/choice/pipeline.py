@@ -8,7 +8,6 @@ from dataclasses import replace
 from tfgraft.choice.search import Search
 from tfgraft.engines import EngineSpec
 from tfgraft.load.model import LoadedModel
-from tfgraft.passes.base import Diagnostic
 from tfgraft.passes.build_engines import BuildEngines
 from tfgraft.passes.choose_engines import ChooseEngines
 from tfgraft.passes.pipeline import Pipeline
@@ -16,7 +15,6 @@ from tfgraft.passes.tag_support import TagSupport
 from tfgraft.passes.verify_engines import ENGINE_BOUNDS
 from tfgraft.precision.samples import table_of
 from tfgraft.precision.settings import Precision
-from tfgraft.report.report import Report
 
 
 def choosing(
@@ -39,19 +37,3 @@ def choosing(
     bound = ENGINE_BOUNDS[wanted.name]
     step = ChooseEngines(tuple(specs), tagging[0], building[0].forming, search, loaded, bound)
     return pipeline.replace("build_engines", step)
-
-
-def most_covered(reports: Sequence[Report]) -> Report:
-    """Return the plan of the engine that takes most, the first among equals, with a remark on every engine."""
-    best = max(reports, key=lambda report: report.coverage)
-    remarks = [
-        Diagnostic(
-            "info",
-            "",
-            f"Engine {report.engine} would take {report.coverage:.0%} of the nodes in {len(report.clusters)} clusters. "
-            "That is an estimate: none was timed.",
-            origin="choose_engines",
-        )
-        for report in reports
-    ]
-    return replace(best, diagnostics=(*remarks, *best.diagnostics))

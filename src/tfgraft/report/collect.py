@@ -62,6 +62,7 @@ def make_report(ctx: PassContext, nodes: tuple[NodeReport, ...], replaced: tuple
         ctx.results.get("timing", ()),
         verified=tuple(ctx.results.get("verified", ())),
         choices=tuple(ctx.results.get("choices", ())),
+        estimates=tuple(ctx.results.get("estimates", ())),
     )
 
 

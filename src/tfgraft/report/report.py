@@ -14,6 +14,7 @@ from tfgraft.passes.base import Diagnostic
 
 if TYPE_CHECKING:
     from tfgraft.choice.choice import Choice
+    from tfgraft.choice.estimate import Estimate
     from tfgraft.passes.verify_engines import OutputCheck
     from tfgraft.precision.budget import AccuracyReport
 
@@ -72,10 +73,14 @@ class NodeReport:
 
 @dataclass(frozen=True)
 class Explanation:
-    """The whole story of a node: `str()` tells it, `diagnostics` has it as data."""
+    """The whole story of a node: `str()` tells it, `diagnostics` has it as data.
+
+    `estimate` is what a plan says of the times of the node's cluster.
+    """
 
     node: NodeReport
     diagnostics: tuple[Diagnostic, ...]
+    estimate: Estimate | None = None
 
     def __str__(self) -> str:
         node = self.node
@@ -89,6 +94,8 @@ class Explanation:
             lines.append(f"  why: [{node.code}] {node.reason}" if node.code else f"  why: {node.reason}")
         if node.hint:
             lines.append(f"  what helps: {node.hint}")
+        if self.estimate is not None and str(self.estimate) not in node.reason:
+            lines.append(f"  estimated, not measured: {self.estimate}")
         lines.extend(f"  asked {who}: {answer}" for who, answer in node.asked)
         lines.extend(f"  {d.origin}: {d.message}" for d in self.diagnostics if d.message != node.reason)
         return "\n".join(lines)
@@ -125,6 +132,7 @@ class Report:
         accuracy: what an accuracy budget came to, if one was given.
         verified: how far each engine is from its native segment and from float32, if that was asked for.
         choices: what was measured where several engines were asked, and who was chosen.
+        estimates: how long a plan's clusters would take, by a cost model: nothing was run.
         graphs: what TensorBoard is to show; not part of the report as data.
     """
 
@@ -136,6 +144,7 @@ class Report:
     accuracy: AccuracyReport | None = None
     verified: tuple[OutputCheck, ...] = ()
     choices: tuple[Choice, ...] = ()
+    estimates: tuple[Estimate, ...] = ()
     graphs: Graphs | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -172,7 +181,12 @@ class Report:
             raise KeyError(f"there is no node {wanted!r} in the graph{hint}")
         found.sort(key=lambda n: (n.fate == "replaced", n.function))
         about = tuple(d for d in self.diagnostics if d.node == wanted and d.function == found[0].function)
-        return Explanation(found[0], about)
+        return Explanation(found[0], about, self._estimate(found[0]))
+
+    def _estimate(self, node: NodeReport) -> Estimate | None:
+        found = [e for e in self.estimates if e.function == node.function and node.name in e.nodes]
+        found += [e for e in self.estimates if node.cluster and e.cluster == node.cluster]  # in a function's body
+        return max(found, key=lambda e: (bool(e.cluster), e.gain), default=None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain data."""
@@ -188,6 +202,7 @@ class Report:
             "accuracy": None if self.accuracy is None else self.accuracy.to_dict(),
             "verified": [asdict(check) for check in self.verified],
             "choices": [asdict(choice) for choice in self.choices],
+            "estimates": [{**asdict(one), "quickest": one.quickest} for one in self.estimates],
         }
 
     def to_json(self, indent: int | None = None) -> str:
@@ -232,6 +247,7 @@ class Report:
             lines.append(str(self.accuracy))
         lines.extend(str(check) for check in self.verified)
         lines.extend(f"measured {choice}" for choice in self.choices)
+        lines.extend(f"estimated, not measured: {estimate}" for estimate in self.estimates)
         if not self.clusters:
             lines.append("  nothing was converted; the graph stays as it was")
         if self.refusals:
