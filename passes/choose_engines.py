@@ -11,6 +11,7 @@ from tfgraft.choice.assign import Candidate, assign
 from tfgraft.choice.choice import NATIVE, Choice
 from tfgraft.choice.measure import Measurer
 from tfgraft.choice.search import Search
+from tfgraft.choice.tune import tuned
 from tfgraft.choice.whole import best_of
 from tfgraft.engines import EngineSpec
 from tfgraft.graph.graph import Graph
@@ -74,7 +75,12 @@ class ChooseEngines:
         more, rest = self._rest(graph, graphs, attempts, chosen, measurer)
         chosen += rest
         unmeasured = {a.spec.name: [b for b in a.built if not measurer.can_measure(b)] for a in attempts}
-        built, note = best_of(graph, [c.what for c in chosen], unmeasured, measurer, ctx)
+        others: dict[str, list[Built]] = {}
+        if self.search.tune:
+            plain, chosen = [c.what for c in chosen], tuned(graph, chosen, self.specs, measurer, ctx)
+            if [c.what for c in chosen] != plain:
+                others = {"the same untuned": plain}
+        built, note = best_of(graph, [c.what for c in chosen], unmeasured, measurer, ctx, others)
         order = {(name, node.name): i for name, one in graphs.items() for i, node in enumerate(one)}
 
         def place(one: Built) -> tuple[str, int]:
@@ -96,9 +102,11 @@ class ChooseEngines:
         own = replace(ctx, engine=spec.name, options=spec.options, results={}, diagnostics=[])
         own.progress = _prefixed(ctx, spec.name)
         self.tagging.run(graph, own)
-        # A few light ops hardly win in any engine: to tell that, with times, one is enough.
-        first = spec is self.specs[0]
-        replace(self.forming, cut_light=self.forming.cut_light and not first).run(graph, own)
+        # A few light ops hardly win in any engine: to tell that, with times, one is enough. Where clusters may be of
+        # any size there are too many for that.
+        tune, first = self.search.tune, spec is self.specs[0]
+        forming = replace(self.forming, cut_light=self.forming.cut_light and (tune or not first))
+        (replace(forming, minimum_segment_size=1) if tune else forming).run(graph, own)
         BuildEngines(self.forming).run(graph, own)
         ctx.diagnostics += [replace(d, severity="info", origin=f"{d.origin} ({spec.name})") for d in own.diagnostics]
         return _Attempt(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from tfgraft.choice.search import Search
 from tfgraft.errors import FeedError
 from tfgraft.load import load
 from tfgraft.load.model import LoadedModel
+from tfgraft.plugins.protocol import Array, BuildContext, BuiltEngine, Cluster, Device
 
 X = np.random.default_rng(0).standard_normal((512, 64)).astype(np.float32)
 W = np.random.default_rng(1).standard_normal((64, 64)).astype(np.float32)
@@ -208,3 +210,28 @@ def test_a_plan_says_what_each_engine_would_take() -> None:
     said = [d.message for d in report.diagnostics if d.origin == "choose_engines"]
     assert len(said) == 2
     assert all("estimate" in message for message in said)
+
+
+@dataclass(frozen=True)
+class _Threaded(Engine):
+    """An engine that is slow with all threads, and quick with one."""
+
+    def build(self, cluster: Cluster, context: BuildContext) -> BuiltEngine:
+        made = super().build(cluster, context)
+        return replace(made, metadata={**made.metadata, "tried": context.options.get("intra_op_threads", 0)})
+
+    def load(self, engine: BuiltEngine, weights: Sequence[Array], device: Device) -> Any:
+        delay = 0 if engine.metadata["tried"] == 1 else self.delay
+        plain = {key: value for key, value in engine.metadata.items() if key != "tried"}
+        return replace(super().load(replace(engine, metadata=plain), weights, device), delay=delay)
+
+
+def test_tuning_finds_the_number_of_threads() -> None:
+    loaded = _model(_heavy)
+    engine = _Threaded("threaded", delay=0.001, copies=True)
+    registry = registry_with(engine)
+    search = Search([{"x": X}], tune=True)
+    grafted = tfgraft.optimize(loaded, engine=["threaded"], registry=registry, search=search)
+    assert any("quicker with intra_op_threads=1" in d.message for d in grafted.report.diagnostics)
+    (node,) = (n for n in grafted.graph_def.node if n.op == "TfGraft>Engine")
+    assert "tried" in str(node)

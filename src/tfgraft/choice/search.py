@@ -17,12 +17,15 @@ class Search:
             besides.
         margin: by what share of TensorFlow's time an engine must be quicker, the noise aside, to be taken.
         threads: intra-op threads of TensorFlow while it is timed; 0 for what this process has set.
+        tune: try more: clusters smaller than `minimum_segment_size`, and the engines that were chosen with 1, 2, 4, ...
+            threads, where their options do not say how many.
     """
 
     feeds: Any = field(default=None, repr=False)
     seconds: float = 60.0
     margin: float = 0.02
     threads: int = 0
+    tune: bool = False
 
     def __post_init__(self) -> None:
         if not self.seconds > 0:

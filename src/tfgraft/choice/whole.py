@@ -25,17 +25,20 @@ def best_of(
     unmeasured: Mapping[str, Sequence[Built]],
     measurer: Measurer,
     ctx: PassContext,
+    others: Mapping[str, Sequence[Built]] | None = None,
 ) -> tuple[list[Built], str]:
     """Return the engines with which the whole graph is quickest, and a remark.
 
     Compared are: what was chosen; that and what could not be measured on its own, by each engine; where several engines
-    were chosen, each of them alone; and TensorFlow.
+    were chosen, each of them alone; what else is given; and TensorFlow.
 
     Args:
         chosen: what was chosen of the parts that were measured.
         unmeasured: by engine, what could not be.
+        others: by what to call them, other sets of engines to be compared.
     """
     variants: dict[str, list[Built]] = {"what was chosen": list(chosen)}
+    variants |= {name: list(more) for name, more in (others or {}).items()}
     for engine, more in unmeasured.items():
         beside = [one for one in more if _is_free(one, chosen)]
         if beside:
