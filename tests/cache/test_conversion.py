@@ -93,6 +93,22 @@ def test_each_conversion_is_found_again_and_is_the_same(cache: EngineCache) -> N
     assert largest < 100_000, "the model's own weights are not stored again"
 
 
+def test_what_was_chosen_by_measurement_is_found_again(cache: EngineCache) -> None:
+    model = load(net(), outputs=["out"])
+
+    def optimize(margin: float, **options: Any) -> Grafted:
+        search = tfgraft.Search(feeds=[{"x": IMAGES}], margin=margin)
+        return tfgraft.optimize(model, engine=["onnxruntime", "openvino"], search=search, cache=cache, **options)
+
+    first, again = optimize(0.02), optimize(0.02)
+    assert not from_cache(first)
+    assert from_cache(again)
+    assert same(first, again)
+    assert again.report.choices == first.report.choices != ()
+    assert not from_cache(optimize(0.5))
+    assert not from_cache(optimize(0.02, openvino={"intra_op_threads": 1}))
+
+
 def test_another_model_is_another_conversion(cache: EngineCache) -> None:
     tfgraft.optimize(net(), cache=cache)
     other = tfgraft.optimize(net(1.5), cache=cache)

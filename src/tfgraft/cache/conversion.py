@@ -16,12 +16,14 @@ from tfgraft.cache.cluster_key import Unknowable, describe_entries, maker_digest
 from tfgraft.cache.digest import Undigestible, digest
 from tfgraft.grafted import Grafted
 from tfgraft.graph.graphdef import node_from_def, node_to_def
-from tfgraft.job import Job
 from tfgraft.load.model import LoadedModel
+from tfgraft.passes.base import Pass
+from tfgraft.passes.choose_engines import ChooseEngines
 from tfgraft.passes.instruments import Timing, Verify
 from tfgraft.passes.pipeline import Pipeline
-from tfgraft.plugins.protocol import converter_sets
+from tfgraft.plugins.protocol import EngineBuilder, converter_sets
 from tfgraft.precision.lowered import Lowering
+from tfgraft.registry.registry import Registry
 from tfgraft.report.report import Report
 
 CONVERSION = "conversion"
@@ -64,8 +66,8 @@ def conversion_key(lowering: Lowering) -> str | None:
     job, precision = lowering.job, lowering.precision
     try:
         return digest(
-            _maker(job),
-            _passes(lowering.pipeline),
+            _maker(job.registry, job.registry.engines[job.engine], job.options),
+            _passes(lowering.pipeline, job.registry),
             replace(precision, data=None),
             _data(precision.data),
             job.strict,
@@ -75,17 +77,25 @@ def conversion_key(lowering: Lowering) -> str | None:
         return None
 
 
-def _maker(job: Job) -> Any:
-    registry, builder = job.registry, job.registry.engines[job.engine]
-    converters = [entry for name in converter_sets(builder, job.options) for entry in registry.converters(name)]
+def _maker(registry: Registry, builder: EngineBuilder, options: Mapping[str, Any]) -> Any:
+    converters = [entry for name in converter_sets(builder, options) for entry in registry.converters(name)]
     problems = [(problem.plugin, problem.distribution, problem.error) for problem in registry.problems]
-    return maker_digest(builder, job.options), describe_entries([*converters, *registry.decompositions()]), problems
+    return maker_digest(builder, options), describe_entries([*converters, *registry.decompositions()]), problems
 
 
-def _passes(pipeline: Pipeline) -> Any:
+def _passes(pipeline: Pipeline, registry: Registry) -> Any:
     if any(type(instrument) not in (Verify, Timing) for instrument in pipeline.instruments):
         raise Unknowable("an instrument of the user's wants to see each pass")
-    return [len(pipeline.instruments), *pipeline.passes]
+    return [len(pipeline.instruments), *(_pass(one, registry) for one in pipeline.passes)]
+
+
+def _pass(one: Pass, registry: Registry) -> Any:
+    """Return a pass for a key: itself, but for the one that holds engines and the model."""
+    if not isinstance(one, ChooseEngines):
+        return one
+    makers = [_maker(registry, spec.builder, spec.options) for spec in one.specs]
+    search = replace(one.search, feeds=None)
+    return one.name, makers, one.tagging, one.forming, search, _data(one.search.feeds), one.bound
 
 
 def _data(data: Any) -> Any:

@@ -15,6 +15,8 @@ _RECORDS = frozenset(
         ("tfgraft.graph.ref", "TensorRef"),
         ("tfgraft.plugins.protocol", "BuiltEngine"),
         ("tfgraft.passes.base", "Diagnostic"),
+        ("tfgraft.choice.choice", "Choice"),
+        ("tfgraft.choice.choice", "Contender"),
         ("tfgraft.report.report", "Report"),
         ("tfgraft.report.report", "ClusterReport"),
         ("tfgraft.report.report", "NodeReport"),
