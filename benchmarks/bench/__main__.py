@@ -1,7 +1,7 @@
 """`python -m benchmarks.bench [run] [page]`: time the models with everybody, and write the page; by default both.
 
 A row is a model with a batch. What has been done is in .zoo/bench/results.json and is not done again, so a run that was
-stopped goes on; `--again` does the contenders of the rows that are named anew, and times these rows again.
+stopped goes on; `--again` does the rows that are named anew, or only their contenders that are named, and times them.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ def run(options: argparse.Namespace) -> None:
     )
     store = Store.open(options.results)
     for row in rows(models, batches):
-        if options.again:
+        if options.again and options.contenders is None and options.precisions is None:
+            store.rows.pop(row.key, None)
+        elif options.again:
             store.forget(row.key, row.contenders(settings.contenders, settings.precisions))
         RowRun(row, settings, store, lambda text: print(text, flush=True)).run()
     print(f"results: {store.path}")

@@ -33,7 +33,10 @@ def zoo_row(models: Path, name: str, batch: int) -> tuple[Built, dict[str, Array
     if batch > 1:
         feed = {each.name: _repeated(each, feed[each.name], batch) for each in inputs}
     graph_def = read_graph(models / f"{name}.pb")
-    fix_shapes(graph_def, feed)
+    fix_inputs(graph_def, feed)
+    # What only the defaults of inputs needed is not part of the model any more.
+    kept = [each.name.rpartition(":")[0] for each in (*inputs, *outputs)]
+    graph_def = tf.compat.v1.graph_util.extract_sub_graph(graph_def, kept)
     return Built(graph_def, [_fixed(each, feed) for each in inputs], outputs), feed
 
 
@@ -45,11 +48,14 @@ def _repeated(tensor: Tensor, value: Array, batch: int) -> Array:
     return np.repeat(value, batch, 0)
 
 
-def fix_shapes(graph_def: Any, feed: Mapping[str, Array]) -> None:
-    """Write the shapes of a feed into the placeholders."""
+def fix_inputs(graph_def: Any, feed: Mapping[str, Array]) -> None:
+    """Write the shapes of a feed into the placeholders; those with a default lose it, as they are fed."""
     values = {name.rpartition(":")[0]: value for name, value in feed.items()}
     for node in graph_def.node:
         if node.name in values:
+            if node.op == "PlaceholderWithDefault":
+                node.op = "Placeholder"
+                del node.input[:]
             node.attr["shape"].shape.CopyFrom(tf.TensorShape(values[node.name].shape).as_proto())
             node.attr.pop("_output_shapes", None)
 

@@ -28,7 +28,7 @@ _HEAD = """## Against TensorFlow and whole-graph conversion
 `make bench`: the 22 trained models of [the zoo](zoo.md) with their real feeds (for a batch of 8: eight times the same),
 and five Keras nets with random weights: four on pictures of 224 x 224, and a transformer encoder of 6 layers, 128
 positions and width 512. Every graph's inputs have the shapes of the feed, for all contenders alike, and everybody has
-two threads.
+as many threads.
 
 - *TF ms*: the original graph under TensorFlow's default settings, by the fastest way of calling it that was found. All
   other figures are **how many times as fast** they are: TensorFlow's time over theirs.
@@ -36,7 +36,7 @@ two threads.
   `engine="onnxruntime"`.
 - Peers: the whole graph by XLA (`jit_compile=True`), and, called without TensorFlow, by tf2onnx in ONNX Runtime (the
   better of its default setting and one inter-op thread without spinning), by OpenVINO in float32 and by LiteRT with
-  XNNPACK. The best peer is the fastest one that is right.
+  its own ops and XNNPACK. The best peer is the fastest one that is right.
 - All that work are timed in one process in interleaved rounds, with rests between them; medians of the rounds.
 - *fails*: it does not convert or run, or its results are more than {tolerance:g} from TensorFlow's with oneDNN off
   (relative L2 error; integers and strings must be equal). That counts as 1 in means.
@@ -84,7 +84,9 @@ def _machines(rows: Mapping[str, Measured]) -> list[str]:
         if timed(row):
             machine = row["timing"]["machine"]
             versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-            where = f"two processors of {machine['processor']}, Python {machine['python']}, {versions}"
+            where = (
+                f"{machine['processor']}, {row['timing']['threads']} threads, Python {machine['python']}, {versions}"
+            )
             found.setdefault(where, []).append(key)
     if len(found) == 1:
         return [f"Measured on {next(iter(found))}.", ""]
@@ -102,7 +104,9 @@ def _speeds(rows: Rows) -> str:
     ]
     lines = [[model, *_speed_cells(row)] for model, row in rows.items()]
     means = [mean(rows.values(), name) for name in _SHOWN]
-    lines.append(["**geometric mean**", "", *map(_number, means), _number(mean_of_best(rows.values()))])
+    best = mean_of_best(rows.values())
+    beside = None if means[0] is None or best is None else means[0] / best
+    lines.append(["**geometric mean**", "", *map(_number, means), _number(best), _number(beside)])
     return _table(head, lines)
 
 
