@@ -27,15 +27,13 @@ from tfgraft.passes.base import PassContext, PassResult
 from tfgraft.passes.calibrate import CALIBRATION
 from tfgraft.passes.form_clusters import CLUSTER, FormClusters
 from tfgraft.passes.quantize_plan import Kernel, QuantizationPlan, plan_quantization
-from tfgraft.passes.regroup import regroup
+from tfgraft.passes.regroup import PRECISION, regroup
 from tfgraft.passes.tag_support import TagSupport
 from tfgraft.plugins.protocol import int8_rules
 
 Ranges = dict[TensorRef, tuple[float, float]]
 """The least and the largest value of each activation that is quantized."""
 _BITS = 8
-PRECISION = "precision"
-"""The key in `PassContext.results` of the precision of nodes where a pass chose it, by (function, node)."""
 
 
 @dataclass(frozen=True)
