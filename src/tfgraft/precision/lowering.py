@@ -16,8 +16,8 @@ from tfgraft.passes.autocast import Autocast
 from tfgraft.passes.base import PassContext
 from tfgraft.passes.form_clusters import CLUSTER
 from tfgraft.passes.quantize import Quantize, quantized_values
-from tfgraft.passes.regroup import PRECISION
 from tfgraft.passes.quantize_plan import plan_quantization
+from tfgraft.passes.regroup import PRECISION
 from tfgraft.plugins.protocol import int8_rules
 from tfgraft.precision.switchboard import Place, Switchboard, make_switchboard
 
