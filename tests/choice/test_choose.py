@@ -161,6 +161,17 @@ def test_loops_are_timed_as_a_whole() -> None:
     _check(loaded, grafted)
 
 
+def test_control_inputs_do_not_run_what_is_before_a_cluster() -> None:
+    def body(x: Any) -> Any:
+        beta = tf.raw_ops.Betainc(a=x**2, b=x**2, x=tf.sigmoid(x))  # no engine takes it
+        y = _heavy(beta)
+        with tf.control_dependencies([tf.group(x)]):
+            return tf.tanh(y)
+
+    grafted = _optimize(_model(body), Engine("one", delay=DELAY), Engine("two", delay=DELAY))
+    assert all(choice.native for choice in grafted.report.choices)
+
+
 def test_clusters_that_there_is_no_time_for_stay() -> None:
     loaded = _model(lambda x: _heavy(tf.raw_ops.Betainc(a=_heavy(x) ** 2, b=x**2, x=tf.sigmoid(x))))
     grafted = _optimize(loaded, Engine("one", copies=True), search=Search([{"x": X}], seconds=1e-9))

@@ -13,7 +13,7 @@ from tfgraft.choice.timing import Call
 from tfgraft.function import import_graph, uses_engines
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.graphdef import from_graph_def, to_graph_def
-from tfgraft.graph.ref import TensorRef
+from tfgraft.graph.ref import TensorRef, control_source
 from tfgraft.graph.views import TENSORS, tensor_info
 from tfgraft.load.model import NamedTensor
 from tfgraft.passes.base import PassContext
@@ -65,6 +65,14 @@ def copied(graph: Graph) -> Graph:
     return copy
 
 
+def _untie(graph_def: Any) -> None:
+    """Take away control inputs: they say what runs first, and by way of them a cluster would run what feeds it."""
+    for node in graph_def.node:
+        kept = [text for text in node.input if control_source(text) is None]
+        if len(kept) < len(node.input):
+            node.input[:] = kept
+
+
 def _call(
     graph_def: Any,
     graph: Graph,
@@ -75,6 +83,7 @@ def _call(
 ) -> Call:
     if uses_engines(graph_def):
         import tfgraft.runtime  # noqa: F401  (registers the op)
+    _untie(graph_def)
     specs = [NamedTensor(str(ref), tensor_info(graph, ref).dtype) for ref in inputs]
     with tf.Graph().as_default() as own:
         fed = [tf.compat.v1.placeholder(spec.dtype, values[ref].shape) for spec, ref in zip(specs, inputs, strict=True)]
