@@ -114,6 +114,23 @@ def test_parts_go_to_different_engines() -> None:
     _check(loaded, grafted)
 
 
+def test_clusters_of_different_engines_may_have_the_same_id() -> None:
+    """Each engine takes one half, its `engine_0`."""
+    loaded = _model(lambda x: tf.nn.softplus(_heavy(tf.nn.softplus(_rolled(x)))))
+    engines = Engine("rolls", copies=True), Engine("turns", copies=True)
+    only = {"rolls": ["StridedSlice", "ConcatV2"], "turns": ["ReverseV2"]}
+    grafted = _optimize(loaded, *engines, only=only)
+    assert [c.engine for c in grafted.report.clusters] == ["rolls", "turns"]
+    _check(loaded, grafted)
+
+
+def _rolled(x: Any) -> Any:
+    """Return x after some milliseconds: its 64 columns are moved round three times."""
+    for _ in range(192):
+        x = tf.concat([x[:, 1:], x[:, :1]], 1)
+    return x
+
+
 def test_what_is_left_of_a_cluster_goes_to_its_engine() -> None:
     """`first` is the quickest with the first half, which is all that it takes; the rest goes to the other one."""
 

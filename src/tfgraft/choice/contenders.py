@@ -17,7 +17,7 @@ from tfgraft.graph.ref import TensorRef, control_source
 from tfgraft.graph.views import TENSORS, tensor_info
 from tfgraft.load.model import NamedTensor
 from tfgraft.passes.base import PassContext
-from tfgraft.passes.build_engines import Built
+from tfgraft.passes.build_engines import Built, renumbered
 from tfgraft.passes.replace_clusters import ReplaceClusters
 from tfgraft.session import session_callable
 
@@ -40,18 +40,22 @@ def engine_call(graph: Graph, built: Built, values: Mapping[TensorRef, Array], t
 
     Where the engine cannot run the call fails, instead of falling back.
     """
-    graph_def, names = grafted(graph, [built], ctx, strict=True)
-    outputs = [f"{names[built.cluster.id]}:{port}" for port in range(len(built.cluster.outputs))]
+    graph_def, (name,) = grafted(graph, [built], ctx, strict=True)
+    outputs = [f"{name}:{port}" for port in range(len(built.cluster.outputs))]
     return _call(graph_def, graph, built.cluster.inputs, outputs, values, threads)
 
 
-def grafted(graph: Graph, built: Sequence[Built], ctx: PassContext, *, strict: bool) -> tuple[Any, Mapping[str, str]]:
-    """Return a GraphDef with engines in the place of clusters, and their nodes' names; the graph is not changed."""
+def grafted(graph: Graph, built: Sequence[Built], ctx: PassContext, *, strict: bool) -> tuple[Any, list[str]]:
+    """Return a GraphDef with engines in the place of clusters, and their nodes' names, in order.
+
+    The graph is not changed. The clusters' ids need not differ: engines number theirs as if they were alone.
+    """
     copy = copied(graph)
     trial = PassContext(ctx.registry, ctx.engine, ctx.options, strict=strict)
-    trial.results["built"] = list(built)
+    own = [renumbered(one, f"engine_{i}") for i, one in enumerate(built)]
+    trial.results["built"] = own
     ReplaceClusters().run(copy, trial)
-    return to_graph_def(copy), trial.results["engine_nodes"]
+    return to_graph_def(copy), [trial.results["engine_nodes"][one.cluster.id] for one in own]
 
 
 def copied(graph: Graph) -> Graph:
