@@ -123,41 +123,30 @@ def _speed_cells(row: Measured) -> list[str]:
 
 
 def _wins(rows: Rows) -> list[str]:
-    """Tell where tfgraft wins and where it loses."""
+    """Tell where everybody wins and loses."""
     lines = []
-    for name in _OURS:
+    for name in _SHOWN:
         own = {model: value for model, row in rows.items() if (value := ratio(row, name)) is not None}
-        against = {model: value for model in own if (value := against_best(rows[model], name)) is not None}
-        slower = _named({model: value for model, value in own.items() if value < 1})
-        behind = {f"{model}": (value, best_peer(rows[model])[0]) for model, value in against.items() if value < NEARLY}
-        lost = ", ".join(f"{model} {value:.2f}{_by(peer)}" for model, (value, peer) in _sorted(behind))
-        ahead = sum(value > 1 / NEARLY for value in against.values())
-        lines.append(
-            f"- {CONTENDERS[name].title}: faster than TensorFlow on {sum(v > 1 for v in own.values())} of {len(own)}"
-            f" (slower: {slower or 'none'}); faster than the best peer on {ahead}, as fast within {1 - NEARLY:.0%} on"
-            f" {len(against) - ahead - len(behind)}, slower on {len(behind)}{': ' if lost else ''}{lost}."
-        )
-    for name in PEERS:
-        failed = [model for model, row in rows.items() if failure(row, name)]
-        own = {model: value for model, row in rows.items() if (value := ratio(row, name)) is not None}
-        slower = _named({model: value for model, value in own.items() if value < 1})
-        lines.append(
-            f"- {CONTENDERS[name].title}: fails on {len(failed)}, faster than TensorFlow on"
-            f" {sum(v > 1 for v in own.values())} of {len(own)} (slower: {slower or 'none'})."
-        )
+        text = f"- {CONTENDERS[name].title}: beside TensorFlow {_counts(own)}"
+        if name in _OURS:
+            against = {model: value for model in own if (value := against_best(rows[model], name)) is not None}
+            peers = {model: CONTENDERS[peer].title for model in own if (peer := best_peer(rows[model])[0]) is not None}
+            text += f"; beside the best peer {_counts(against, peers)}"
+        failed = sum(failure(row, name) is not None for row in rows.values())
+        lines.append(f"{text}; fails on {failed}.")
     return lines
 
 
-def _by(peer: str | None) -> str:
-    return "" if peer is None else f" ({CONTENDERS[peer].title})"
-
-
-def _named(values: Mapping[str, float]) -> str:
-    return ", ".join(f"{model} {value:.2f}" for model, value in sorted(values.items(), key=lambda item: item[1]))
-
-
-def _sorted(values: Mapping[str, tuple[float, str | None]]) -> list[tuple[str, tuple[float, str | None]]]:
-    return sorted(values.items(), key=lambda item: item[1][0])
+def _counts(values: Mapping[str, float], notes: Mapping[str, str] | None = None) -> str:
+    """Say on how many models somebody is faster, as fast and slower, and name those on which it is slower."""
+    slower = sorted((value, model) for model, value in values.items() if value < NEARLY)
+    faster = sum(value > 1 / NEARLY for value in values.values())
+    named = (
+        f"{model} {value:.2f}" + (f" ({notes[model]})" if notes and model in notes else "") for value, model in slower
+    )
+    same = len(values) - faster - len(slower)
+    listed = f" ({', '.join(named)})" if slower else ""
+    return f"faster on {faster}, as fast within {1 - NEARLY:.0%} on {same}, slower on {len(slower)}{listed}"
 
 
 def _int8(batches: Mapping[int, Rows]) -> list[str]:

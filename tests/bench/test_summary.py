@@ -59,8 +59,11 @@ def test_means_are_geometric() -> None:
 def test_the_part_tells_losses() -> None:
     text = part({"facemesh 1": FAST, "guesslang 1": SLOW, "faceboxes 8": {"prepare": {"status": "ok", "fixed": "1"}}})
     assert "| facemesh | 8 | 4.00 |  | fails | 2.00 | fails | 8.00 | 8.00 LiteRT | 0.50 |" in text
-    assert "slower: guesslang 0.50" in text
-    assert "facemesh 0.50 (LiteRT)" in text
+    beside = "beside TensorFlow faster on 1, as fast within 2% on 0, slower on 1 (guesslang 0.50); "
+    beside += (
+        "beside the best peer faster on 0, as fast within 2% on 0, slower on 2 (facemesh 0.50 (LiteRT), guesslang 0.50)"
+    )
+    assert f"- tfgraft auto: {beside}; fails on 0." in text
     assert "- guesslang 1, OpenVINO: failed: no such op" in text
     assert "Graphs that do not take a batch: faceboxes." in text
 
