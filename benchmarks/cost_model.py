@@ -4,9 +4,10 @@
 
 Small graphs (probes) are timed as TensorFlow runs them and as one engine of each kind, in interleaved rounds, of which
 the quickest counts: what else the machine does makes nobody quicker. Of a chain of light ops, a short one and a long
-one, come what a call and what an op costs; of a node with few and one with many inputs, what a tensor costs; of chains
-of convolutions, products and elementwise ops, how much of each is done in a second, calls and ops taken off. Where
-there are several probes of a kind the figure is for all their work together.
+one, come what a call and what an op costs; of chains of small convolutions, what a kernel costs more; of a node with
+few and one with many inputs, what a tensor costs; of chains of convolutions, products and elementwise ops, how much of
+each is done in a second, the other costs taken off. Where there are several probes of a kind the figure is for all
+their work together.
 """
 
 from __future__ import annotations
@@ -78,6 +79,18 @@ def light(count: int) -> Probe:
 def wide(count: int) -> Probe:
     """Three ops and many inputs."""
     return Probe([(1, 8)] * count, lambda *xs: tf.nn.relu(tf.concat(xs, 1)) * 2.0)
+
+
+def small(count: int) -> Probe:
+    """A chain of small convolutions, with bias and activation."""
+
+    def body(x: Any) -> Any:
+        for _ in range(count):
+            y = tf.nn.conv2d(x, _weight(3, 3, 8, 8), 1, "SAME")
+            x = tf.nn.relu(tf.nn.bias_add(y, _weight(8)))
+        return x
+
+    return Probe([(1, 8, 8, 8)], body)
 
 
 def convolution(side: int, channels: int, kernel: int) -> Probe:
@@ -176,28 +189,37 @@ def measured(engines: Sequence[str], rounds: int) -> dict[str, Figures]:
     bodies = {name: [times_of(p, engines, rounds) for p in probes] for name, probes in GROUPS.items()}
     works = {name: [work(p) for p in probes] for name, probes in GROUPS.items()}
     found: dict[str, Figures] = {}
-    everywhere = [short, long, few, many, *(times for group in bodies.values() for times in group)]
+    thin, thick = (times_of(p, engines, rounds) for p in (small(SHORT), small(LONG)))
+    everywhere = [short, long, few, many, thin, thick, *(times for group in bodies.values() for times in group)]
     op_native = (long[NATIVE] - short[NATIVE]) / ((LONG - SHORT) * each)
     for name in (NATIVE, *engines):
         if not all(name in times for times in everywhere):
             print(f"# {name} left out: it does not take every probe")
             continue
         op = max(0.0, (long[name] - short[name]) / ((LONG - SHORT) * each))
+        kernel = max(0.0, (thick[name] - thin[name]) / (LONG - SHORT) - op)
         # What TensorFlow takes beside ops (feeds, fetches, its own call) is in both.
         rest = short[NATIVE] - op_native * SHORT * each
         tensor = max(0.0, ((many[name] - many[NATIVE]) - (few[name] - few[NATIVE])) / (MANY - FEW))
         call = 0.0 if name == NATIVE else max(0.0, short[name] - op * SHORT * each - rest - 2 * tensor)
-        rates = {kind: _rate(kind, bodies[kind], works[kind], name, op, call + rest) for kind in GROUPS}
-        found[name] = Figures(call, tensor, op, **rates)
+        rates = {kind: _rate(kind, bodies[kind], works[kind], name, (op, kernel), call + rest) for kind in GROUPS}
+        found[name] = Figures(call, tensor, op, kernel, **rates)
     return found
 
 
 def _rate(
-    kind: str, times: Sequence[Mapping[str, float]], works: Sequence[Work], name: str, op: float, rest: float
+    kind: str,
+    times: Sequence[Mapping[str, float]],
+    works: Sequence[Work],
+    name: str,
+    each: tuple[float, float],
+    rest: float,
 ) -> float:
     """Return GFLOP/s or GB/s: work in thousands a microsecond is work in 1e9 a second."""
     done = sum(getattr(one, kind) for one in works)
-    micro = sum(max(0.2 * t[name], t[name] - rest - op * one.ops) for t, one in zip(times, works, strict=True))
+    op, kernel = each
+    fixed = [rest + op * one.ops + kernel * one.kernels for one in works]
+    micro = sum(max(0.2 * t[name], t[name] - less) for t, less in zip(times, fixed, strict=True))
     return float(1e-3 * done / micro)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from tfgraft.passes.infer_shapes import InferShapes
 from tfgraft.plugins.onnxruntime.builder import OnnxRuntimeBuilder
 from tfgraft.registry.registry import Registry
 
-FLAT = Figures(call=100, tensor=10, op=1, convolution=1, depthwise=1, product=1, weights=1, elements=1)
+FLAT = Figures(call=100, tensor=10, op=1, kernel=0, convolution=1, depthwise=1, product=1, weights=1, elements=1)
 
 
 def _graph(body: Callable[[], Any]) -> Graph:
@@ -110,6 +111,7 @@ def test_unknown_sizes_are_one() -> None:
 def test_time_is_the_sum_of_what_takes_time() -> None:
     assert Work(ops=1000).milliseconds(FLAT) == pytest.approx(1)
     assert Work(convolution=1e6, depthwise=2e6, elements=3e6).milliseconds(FLAT) == pytest.approx(6)
+    assert Work(kernels=1000).milliseconds(replace(FLAT, kernel=5)) == pytest.approx(5)
     assert Work(product=1e6, weights=5e6).milliseconds(FLAT) == pytest.approx(5)
     assert (Work(ops=1) * 3 + Work(ops=2, product=1)).ops == 5
 
@@ -122,5 +124,5 @@ def test_figures_are_there_for_engines_on_the_processor() -> None:
 
 def test_figures_are_positive() -> None:
     for one in FIGURES.values():
-        assert min(one.call, one.tensor, one.op) >= 0
+        assert min(one.call, one.tensor, one.op, one.kernel) >= 0
         assert min(one.convolution, one.depthwise, one.product, one.weights, one.elements) > 0

@@ -18,8 +18,10 @@ from tfgraft.choice.figures import FIGURES, Figures
 from tfgraft.load import load
 from tfgraft.load.model import LoadedModel
 
-SLOW = Figures(call=50, tensor=2, op=1, convolution=1, depthwise=1, product=1, weights=1, elements=1)
-QUICK = Figures(call=50, tensor=2, op=1, convolution=1e3, depthwise=1e3, product=1e3, weights=1e3, elements=1e3)
+SLOW = Figures(call=50, tensor=2, op=1, kernel=0, convolution=1, depthwise=1, product=1, weights=1, elements=1)
+QUICK = Figures(
+    call=50, tensor=2, op=1, kernel=0, convolution=1e3, depthwise=1e3, product=1e3, weights=1e3, elements=1e3
+)
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def _large() -> Any:
 def test_what_overlaps_with_something_better_is_left_out() -> None:
     """`all` takes everything slowly; `part` takes the convolutions, and saves more."""
     loaded = _model(lambda x: tf.nn.elu(tf.nn.softplus(_convolutions(x))))
-    middling = Figures(50, 2, 1, FIGURES["TensorFlow"].convolution * 1.1, 1, 1, 1, 1e3)
+    middling = Figures(50, 2, 1, 0, FIGURES["TensorFlow"].convolution * 1.1, 1, 1, 1, 1e3)
     report = _plan(loaded, Figured("all", own=middling), Figured("part"), only={"part": ["Conv2D", "Relu"]})
     assert [c.engine for c in report.clusters] == ["part"]
     assert report.explain("Softplus").node.fate == "left out"

@@ -40,12 +40,14 @@ class Work:
 
     Args:
         ops: how many there are.
+        kernels: how many of them are convolutions and products.
         convolution, depthwise, product: floating point operations.
         weights: bytes that products read and write.
         elements: bytes that the other ops read and write.
     """
 
     ops: float = 0
+    kernels: float = 0
     convolution: float = 0
     depthwise: float = 0
     product: float = 0
@@ -59,11 +61,13 @@ class Work:
         return Work(*(times * a for a in self._all()))
 
     def _all(self) -> tuple[float, ...]:
-        return self.ops, self.convolution, self.depthwise, self.product, self.weights, self.elements
+        heavy = self.convolution, self.depthwise, self.product
+        return self.ops, self.kernels, *heavy, self.weights, self.elements
 
     def milliseconds(self, figures: Figures) -> float:
         """Return how long it takes, without what the call of an engine costs."""
-        micro = self.ops * figures.op + 1e-3 * (
+        micro = self.ops * figures.op + self.kernels * figures.kernel
+        micro += 1e-3 * (
             self.convolution / figures.convolution
             + self.depthwise / figures.depthwise
             + max(self.product / figures.product, self.weights / figures.weights)
@@ -95,6 +99,7 @@ def work_of(graph: Graph, names: Iterable[str]) -> Work:
         work = _work(graph, name)
         if work.convolution or work.depthwise or work.product:
             heavy.add(name)
+            work = replace(work, kernels=1)
         rounds = ROUNDS if node.op in _LOOPS else 1
         for body in _bodies(graph, node):
             work += work_of(body, [name for name in body.topological() if name not in body.fed]) * rounds

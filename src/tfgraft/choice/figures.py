@@ -21,6 +21,7 @@ class Figures:
         call: microseconds that a call of the engine costs TensorFlow; 0 for TensorFlow itself.
         tensor: microseconds more for each tensor that goes in or out.
         op: microseconds of an op, whatever it computes.
+        kernel: microseconds more of a convolution or product, however small.
         convolution, depthwise, product: GFLOP/s (a multiplication and an addition are two) of convolutions, depthwise
             convolutions, and products of matrices.
         weights: GB/s at which products of few rows read their matrix.
@@ -30,6 +31,7 @@ class Figures:
     call: float
     tensor: float
     op: float
+    kernel: float
     convolution: float
     depthwise: float
     product: float
@@ -38,15 +40,16 @@ class Figures:
 
 
 FIGURES: dict[str, Figures] = {
-    NATIVE: Figures(0, 0, 1.21, 109, 7.06, 97.5, 35, 10.8),
-    "onnxruntime": Figures(24.9, 6.2, 1.77, 133, 15.3, 119, 27.7, 11.5),
-    "openvino": Figures(120, 7.66, 1.92, 137, 22.1, 119, 13.6, 18.5),
-    "litert": Figures(56, 3.09, 0.487, 130, 16.5, 119, 14, 15.7),
-    "xla": Figures(60.4, 0, 0.172, 105, 0.285, 86.6, 38.5, 23.9),
+    NATIVE: Figures(0, 0, 0.75, 9.48, 116, 9.85, 108, 46.5, 22.5),
+    "onnxruntime": Figures(23.8, 3.37, 1.22, 3.04, 120, 26.9, 141, 60.6, 20.9),
+    "openvino": Figures(165, 9.86, 0.525, 6.01, 145, 34.7, 144, 26.2, 30.5),
+    "litert": Figures(10, 1.52, 0.155, 4.8, 106, 23.7, 143, 22.9, 20.8),
+    "xla": Figures(25.5, 1.68, 0.0496, 9.27, 116, 0.22, 121, 46.7, 40.9),
 }
 """By engine. Engines that are not here have figures of their own (see `HasFigures`), or nothing is estimated for them.
 
-Measured by `python -m benchmarks.cost_model`, which says what of, and prints this table.
+Measured by `python -m benchmarks.cost_model`, which says how, and prints this table: on two cores of an AMD EPYC
+(AVX2), with other work beside, so that they are rough.
 """
 
 
