@@ -103,7 +103,7 @@ class RowRun:
 
     def _do(self, stage: str, title: str, options: Mapping[str, Any]) -> Measured:
         job = self._job(options)
-        worker = ("benchmarks.zoo.worker", f"{_STAGES}.{stage}")
+        worker = ("benchmarks.bench.worker", f"{_STAGES}.{stage}")
         files = job.work / f"{job.name}.{title.replace(' ', '_')}"
         result = run_process(worker, job.to_json(), files, self.settings.limits, stage in _WITHOUT_ONEDNN)
         self.say(f"{self.row.key} {title}: {_brief(result)}")
