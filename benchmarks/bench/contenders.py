@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 TENSORFLOW = "tensorflow"
+PREDICTOR = "predictor"
+"""What follows the name of a contender of tfgraft's that is called without TensorFlow, as peers are."""
 PRECISIONS = ("FP32", "INT8")
 TOLERANCE = 1e-3
 """A float32 result whose relative L2 error is larger is wrong, whoever computed it."""

@@ -9,7 +9,18 @@ from typing import Any
 from benchmarks.bench import chart
 from benchmarks.bench.contenders import CONTENDERS, PEERS, TENSORFLOW, TOLERANCE
 from benchmarks.bench.rows import BATCHES, INT8, MODELS, Row
-from benchmarks.bench.summary import Measured, against_best, best_peer, failure, mean, mean_of_best, ratio, timed
+from benchmarks.bench.summary import (
+    Measured,
+    against_best,
+    best_peer,
+    direct,
+    failure,
+    mean,
+    mean_of_best,
+    mean_of_quickest,
+    ratio,
+    timed,
+)
 from benchmarks.zoo.process import ROOT
 
 BEGIN, END = "<!-- made by `make bench`: -->", "<!-- until here -->"
@@ -33,7 +44,8 @@ as many threads.
 - *TF ms*: the original graph under TensorFlow's default settings, by the fastest way of calling it that was found. All
   other figures are **how many times as fast** they are: TensorFlow's time over theirs.
 - *tfgraft*: the grafted graph, called exactly as the original: `engine="auto"` with `Search(feeds=[feed])`, and
-  `engine="onnxruntime"`.
+  `engine="onnxruntime"`. *predictor*: the same without TensorFlow, as peers are called, where one engine computes the
+  whole model (`Grafted.predictor()`). What is set against the best peer is the faster of the two.
 - Peers: the whole graph by XLA (`jit_compile=True`), and, called without TensorFlow, by tf2onnx in ONNX Runtime (the
   better of its default setting and one inter-op thread without spinning), by OpenVINO in float32 and by LiteRT with
   its own ops and XNNPACK. The best peer is the fastest one that is right.
@@ -97,16 +109,19 @@ def _speeds(rows: Rows) -> str:
     head = [
         "model",
         "TF ms",
-        *(CONTENDERS[name].title for name in _SHOWN),
+        *(title for name in _OURS for title in (CONTENDERS[name].title, "predictor")),
+        *(CONTENDERS[name].title for name in PEERS),
         "best peer",
         "auto / best peer",
         "auto's engines",
     ]
     lines = [[model, *_speed_cells(row)] for model, row in rows.items()]
-    means = [mean(rows.values(), name) for name in _SHOWN]
-    best = mean_of_best(rows.values())
-    beside = None if means[0] is None or best is None else means[0] / best
-    lines.append(["**geometric mean**", "", *map(_number, means), _number(best), _number(beside)])
+    ours = [(mean(rows.values(), name), mean_of_quickest(rows.values(), name)) for name in _OURS]
+    peers = [mean(rows.values(), name) for name in PEERS]
+    best, own = mean_of_best(rows.values()), ours[0][1]
+    beside = None if own is None or best is None else own / best
+    means = [value for pair in ours for value in pair] + peers
+    lines.append(["**geometric mean** (of the faster, under *predictor*)", "", *map(_number, [*means, best, beside])])
     return _table(head, lines)
 
 
@@ -115,11 +130,16 @@ def _speed_cells(row: Measured) -> list[str]:
     engines: Mapping[str, int] = row["made"].get("auto", {}).get("engines", {})
     return [
         format(row["timing"]["ms"][TENSORFLOW], ".3g"),
-        *("fails" if failure(row, each) else _number(ratio(row, each)) for each in _SHOWN),
+        *(cell for each in _OURS for cell in (_ratio_cell(row, each), _number(direct(row, each)))),
+        *(_ratio_cell(row, each) for each in PEERS),
         "none" if name is None else f"{best:.2f} {CONTENDERS[name].title}",
         _number(against_best(row, "auto")),
         ", ".join(f"{engine} {count}" if count > 1 else engine for engine, count in engines.items()) or "none",
     ]
+
+
+def _ratio_cell(row: Measured, name: str) -> str:
+    return "fails" if failure(row, name) else _number(ratio(row, name))
 
 
 def _wins(rows: Rows) -> list[str]:

@@ -9,7 +9,17 @@ import pytest
 
 from benchmarks.bench.page import BEGIN, END, part, placed
 from benchmarks.bench.store import Store
-from benchmarks.bench.summary import against_best, best_peer, failure, mean, mean_of_best, ratio
+from benchmarks.bench.summary import (
+    against_best,
+    best_peer,
+    direct,
+    failure,
+    mean,
+    mean_of_best,
+    mean_of_quickest,
+    quickest,
+    ratio,
+)
 
 MACHINE = {"python": "3", "processor": "a processor", "versions": {"numpy": "2"}}
 
@@ -49,6 +59,17 @@ def test_the_best_peer_is_right_and_fastest() -> None:
     assert against_best(SLOW, "auto") == pytest.approx(0.5)
 
 
+def test_the_direct_call_counts_beside_peers() -> None:
+    both = row({"tensorflow": 8.0, "auto": 2.0, "auto predictor": 1.0, "litert": 1.0})
+    assert ratio(both, "auto") == 4
+    assert direct(both, "auto") == quickest(both, "auto") == 8
+    assert direct(FAST, "auto") is None
+    assert quickest(FAST, "auto") == 4
+    assert against_best(both, "auto") == 1
+    assert mean_of_quickest([both, SLOW], "auto") == pytest.approx(2)
+    assert "| facemesh | 8 | 4.00 | 8.00 |  |  |" in part({"facemesh 1": both})
+
+
 def test_means_are_geometric() -> None:
     assert mean([FAST, SLOW], "auto") == pytest.approx(2**0.5)
     assert mean([FAST, SLOW], "tf2onnx") == pytest.approx(2**0.5)
@@ -58,7 +79,7 @@ def test_means_are_geometric() -> None:
 
 def test_the_part_tells_losses() -> None:
     text = part({"facemesh 1": FAST, "guesslang 1": SLOW, "faceboxes 8": {"prepare": {"status": "ok", "fixed": "1"}}})
-    assert "| facemesh | 8 | 4.00 |  | fails | 2.00 | fails | 8.00 | 8.00 LiteRT | 0.50 |" in text
+    assert "| facemesh | 8 | 4.00 |  |  |  | fails | 2.00 | fails | 8.00 | 8.00 LiteRT | 0.50 |" in text
     beside = "beside TensorFlow faster on 1, as fast within 2% on 0, slower on 1 (guesslang 0.50); "
     beside += (
         "beside the best peer faster on 0, as fast within 2% on 0, slower on 2 (facemesh 0.50 (LiteRT), guesslang 0.50)"

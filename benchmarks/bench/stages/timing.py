@@ -12,7 +12,7 @@ import tensorflow as tf
 
 import tfgraft.runtime  # noqa: F401 (registers the engine op)
 from benchmarks.bench.calls import litert_call, openvino_call
-from benchmarks.bench.contenders import TENSORFLOW
+from benchmarks.bench.contenders import PREDICTOR, TENSORFLOW
 from benchmarks.bench.files import made
 from benchmarks.bench.stages.agree import agrees
 from benchmarks.zoo.results import machine
@@ -22,6 +22,9 @@ from benchmarks.zoo.stages.calls import Call, read_graph, tensorflow_call
 from benchmarks.zoo.stages.job import Job
 from benchmarks.zoo.stages.speed import best_peer
 from benchmarks.zoo.stages.timing import SETTLE_S, SLICE_S, SLOW_S, time_calls
+from tfgraft.direct import find_direct
+from tfgraft.load.model import LoadedModel, NamedTensor
+from tfgraft.predictor import Predictor
 
 PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "tf2onnx", "onnxruntime", "openvino", "ai-edge-litert", "numpy")
 _LEAST = 5
@@ -30,6 +33,9 @@ _LEAST = 5
 
 def run(job: Job) -> dict[str, Any]:
     """Time TensorFlow, called by its fastest way, and the options' `contenders`; about `seconds` long.
+
+    tfgraft's contenders are called as the original is and, where one engine computes the whole model, by `predictor()`
+    too, as "NAME predictor".
 
     Returns:
         "ms": medians by contender; "rounds_ms": what they are of; "method" and "inter": how TensorFlow was called.
@@ -50,6 +56,8 @@ def run(job: Job) -> dict[str, Any]:
             calls[name] = litert_call(made(job, name), job.feed(), intra=job.threads)
         else:
             calls[name] = _graph_call(job, name, method, inter)
+            if (direct := _direct_call(job, name)) is not None:
+                calls[f"{name} {PREDICTOR}"] = direct
     rounds = max(_LEAST, min(job.rounds, int(job.options["seconds"] / _round_seconds(calls))))
     times = time_calls(calls, rounds=rounds)
     result["ms"] = {name: 1000 * statistics.median(values) for name, values in times.items()}
@@ -68,6 +76,19 @@ def _graph_call(job: Job, name: str, method: str, inter: int) -> Call:
             raise
         call = tensorflow_call(graph_def, job.outputs, job.feed(), method="session", intra=job.threads, inter=1)
     return call
+
+
+def _direct_call(job: Job, name: str) -> Call | None:
+    """Return the call of a grafted graph's `predictor()`; None where it would not go straight to the engine."""
+    graph_def, feed = read_graph(made(job, name)), job.feed()
+    inputs = tuple(
+        NamedTensor(key, "string" if value.dtype.hasobject else value.dtype.name, None) for key, value in feed.items()
+    )
+    loaded = LoadedModel(graph_def, inputs, tuple(NamedTensor(key, "float32", None) for key in job.outputs))
+    if find_direct(graph_def, loaded) is None:
+        return None
+    predict, values = Predictor(graph_def, loaded, lambda: None), list(feed.values())
+    return lambda: predict(*values)
 
 
 def _round_seconds(calls: dict[str, Call]) -> float:
