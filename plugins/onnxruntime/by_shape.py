@@ -39,6 +39,7 @@ class ByShape:
     ) -> None:
         self._general = general
         self._dims = dims
+        self._single = len(dims) == 1
         self._make = make
         self._most = most
         self._own: dict[Any, OnnxRuntimeExecutor] = {}
@@ -50,13 +51,13 @@ class ByShape:
 
     def run(self, inputs: Sequence[Array], outputs: Outputs) -> None:
         """See `tfgraft.plugins.protocol.Executor`."""
-        key = tuple([array.shape for array in inputs])
+        key = inputs[0].shape if self._single else tuple([array.shape for array in inputs])
         own = self._own.get(key)
-        (self._settle(key) if own is None else own).run(inputs, outputs)
+        (self._settle(key) if own is None else own).run_shaped(key, inputs, outputs)
 
     def compute(self, inputs: Sequence[Array]) -> list[Array]:
         """See `tfgraft.plugins.protocol.HasCompute`."""
-        key = tuple([array.shape for array in inputs])
+        key = inputs[0].shape if self._single else tuple([array.shape for array in inputs])
         own = self._own.get(key)
         return (self._settle(key) if own is None else own).compute(inputs)
 
@@ -90,7 +91,7 @@ class ByShape:
     def _sizes(self, key: Any) -> Dims | None:
         """Return the sizes by name; None if a name would have two, or a tensor has no elements."""
         sizes: dict[str, int] = {}
-        for dims, shape in zip(self._dims, key, strict=True):
+        for dims, shape in zip(self._dims, (key,) if self._single else key, strict=True):
             for dim, size in zip(dims, shape, strict=True):
                 if size == 0 or (isinstance(dim, str) and sizes.setdefault(dim, size) != size):
                     return None

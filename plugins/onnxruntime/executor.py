@@ -42,21 +42,7 @@ class OnnxRuntimeExecutor:
 
     def run(self, inputs: Sequence[Array], outputs: Outputs) -> None:
         """See `tfgraft.plugins.protocol.Executor`."""
-        call = self._staged().get(self._key(inputs))
-        if call is not None:
-            for own, array in zip(call.inputs, inputs, strict=True):
-                own[...] = array
-            call.run(call.bound, None)
-            for i, own in enumerate(call.outputs):
-                outputs.allocate(i, own.shape)[...] = own
-            return
-        if self._rule is not None:
-            made = self._rule(inputs)
-            if _elements(made) * 4 >= _IN_PLACE_BYTES:
-                self._run_in_place(inputs, made, outputs)
-                return
-        for i, result in enumerate(self._run_unbound(inputs)):
-            outputs.allocate(i, result.shape)[...] = result
+        self.run_shaped(inputs[0].shape if self._single else tuple([array.shape for array in inputs]), inputs, outputs)
 
     def compute(self, inputs: Sequence[Array]) -> list[Array]:
         """See `tfgraft.plugins.protocol.HasCompute`."""
@@ -65,28 +51,43 @@ class OnnxRuntimeExecutor:
             key = inputs[0].shape if self._single else tuple([array.shape for array in inputs])
             call = self._local.staged[key]
         except (AttributeError, KeyError):
-            return self._run_unbound(inputs)
+            return self._run_unbound(inputs, key)
         for own, array in zip(call.inputs, inputs):  # noqa: B905 (as many as the engine has; strict takes its time)
             own[...] = array
         call.run(call.bound, None)
         return [own.copy() for own in call.outputs]
 
-    def _staged(self) -> dict[Any, Staged]:
-        staged: dict[Any, Staged] = self._local.__dict__.setdefault("staged", {})
-        return staged
+    def run_shaped(self, key: Any, inputs: Sequence[Array], outputs: Outputs) -> None:
+        """Do what `run` does; `key` is the shape of the only input, or the tuple of the inputs' shapes."""
+        try:
+            call = self._local.staged[key]
+        except (AttributeError, KeyError):
+            self._run_large(key, inputs, outputs)
+            return
+        for own, array in zip(call.inputs, inputs):  # noqa: B905 (see `compute`)
+            own[...] = array
+        call.run(call.bound, None)
+        for i, own in enumerate(call.outputs):
+            outputs.allocate(i, own.shape)[...] = own
 
-    def _key(self, inputs: Sequence[Array]) -> Any:
-        return inputs[0].shape if self._single else tuple([array.shape for array in inputs])
+    def _run_large(self, key: Any, inputs: Sequence[Array], outputs: Outputs) -> None:
+        if self._rule is not None:
+            made = self._rule(inputs)
+            if _elements(made) * 4 >= _IN_PLACE_BYTES:
+                self._run_in_place(inputs, made, outputs)
+                return
+        for i, result in enumerate(self._run_unbound(inputs, key)):
+            outputs.allocate(i, result.shape)[...] = result
 
-    def _run_unbound(self, inputs: Sequence[Array]) -> list[Array]:
+    def _run_unbound(self, inputs: Sequence[Array], key: Any) -> list[Array]:
         """Run on arrays that ONNX Runtime makes, and prepare small calls for shapes that came twice in a row."""
         results: list[Array] = self._session.run(self._outputs, dict(zip(self._inputs, inputs, strict=True)), None)
-        key, local = self._key(inputs), self._local
+        local = self._local
         again = getattr(local, "last", None) == key
         local.last = key
         sizes = [array.nbytes for array in (*inputs, *results)]
         if self._rule is not None and again and all(sizes) and sum(sizes) <= _STAGED_BYTES:
-            staged = self._staged()
+            staged = local.__dict__.setdefault("staged", {})
             if len(staged) >= _STAGED_SHAPES:
                 staged.clear()
             staged[key] = Staged(self._keep[0], self._inputs, self._outputs, inputs, results)

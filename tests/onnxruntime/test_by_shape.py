@@ -65,7 +65,7 @@ def test_shapes_that_come_again_get_a_session() -> None:
     assert _sessions(executor) == []
     for _ in range(9):
         _check(executor, _x(5))
-    assert _sessions(executor) == [((2, 5, 4),)]
+    assert _sessions(executor) == [(2, 5, 4)]
     _check(executor, _x(7))
     _check(executor, _x(5))
 
@@ -75,9 +75,9 @@ def test_the_oldest_session_is_dropped_and_each_further_one_comes_later() -> Non
     for rows, calls in ((3, 8), (4, 16), (5, 31)):
         for _ in range(calls):
             _check(executor, _x(rows))
-    assert _sessions(executor) == [((2, 4, 4),)]
+    assert _sessions(executor) == [(2, 4, 4)]
     _check(executor, _x(5))
-    assert _sessions(executor) == [((2, 5, 4),)]
+    assert _sessions(executor) == [(2, 5, 4)]
 
 
 def test_no_session_for_nothing_and_none_where_none_is_wanted() -> None:
