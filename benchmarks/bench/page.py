@@ -21,7 +21,7 @@ from benchmarks.bench.summary import (
     ratio,
     timed,
 )
-from benchmarks.zoo.process import ROOT
+from benchmarks.zoo.process import without_root
 
 BEGIN, END = "<!-- made by `make bench`: -->", "<!-- until here -->"
 PICTURE = "bench.png"
@@ -245,7 +245,7 @@ def _failures(rows: Mapping[str, Measured]) -> list[str]:
 
 
 def _short(text: str) -> str:
-    plain = text.replace(f"{ROOT}/", "").replace("|", "\\|").replace("<", "\\<").replace("*", "\\*")
+    plain = without_root(text).replace("|", "\\|").replace("<", "\\<").replace("*", "\\*")
     return plain if len(plain) <= _WHY else f"{plain[:_WHY]} ..."
 
 

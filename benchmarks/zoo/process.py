@@ -23,6 +23,11 @@ POLL_S = 0.05
 ROOT = Path(__file__).parents[2]
 
 
+def without_root(text: str) -> str:
+    """Return a text with the paths in it told from the repository's root, as pages have them."""
+    return text.replace(f"{ROOT}/", "")
+
+
 @dataclass(frozen=True)
 class Limits:
     """What a stage may take: seconds, and gigabytes of resident memory."""

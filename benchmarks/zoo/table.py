@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from benchmarks.zoo.process import without_root
 from benchmarks.zoo.results import (
     Results,
     Row,
@@ -61,7 +62,9 @@ def markdown(results: Results) -> str:
         "",
         summary_text(results.rows),
     ]
-    failures = [f"- {name}, {who}: {why}" for name, row in results.rows.items() for who, why in _failures(row)]
+    failures = [
+        f"- {name}, {who}: {without_root(why)}" for name, row in results.rows.items() for who, why in _failures(row)
+    ]
     if failures:
         lines += ["", "Failures:", "", *failures]
     meanings = [(name, row.get("reference", {}).get("meaning")) for name, row in sorted(results.rows.items())]
