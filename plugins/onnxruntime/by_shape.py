@@ -59,7 +59,7 @@ class ByShape:
         """See `tfgraft.plugins.protocol.HasCompute`."""
         key = inputs[0].shape if self._single else tuple([array.shape for array in inputs])
         own = self._own.get(key)
-        return (self._settle(key) if own is None else own).compute(inputs)
+        return (self._settle(key) if own is None else own).compute_shaped(key, inputs)
 
     def _settle(self, key: Any) -> OnnxRuntimeExecutor:
         """Return who runs shapes that have no session yet, making one if it is time."""

@@ -46,9 +46,12 @@ class OnnxRuntimeExecutor:
 
     def compute(self, inputs: Sequence[Array]) -> list[Array]:
         """See `tfgraft.plugins.protocol.HasCompute`."""
+        return self.compute_shaped(inputs[0].shape if self._single else tuple([a.shape for a in inputs]), inputs)
+
+    def compute_shaped(self, key: Any, inputs: Sequence[Array]) -> list[Array]:
+        """Do what `compute` does; for `key` see `run_shaped`."""
         # As few frames as can be: this is all that small models cost beside ONNX Runtime's own work.
         try:
-            key = inputs[0].shape if self._single else tuple([array.shape for array in inputs])
             call = self._local.staged[key]
         except (AttributeError, KeyError):
             return self._run_unbound(inputs, key)
@@ -64,7 +67,7 @@ class OnnxRuntimeExecutor:
         except (AttributeError, KeyError):
             self._run_large(key, inputs, outputs)
             return
-        for own, array in zip(call.inputs, inputs):  # noqa: B905 (see `compute`)
+        for own, array in zip(call.inputs, inputs):  # noqa: B905 (see `compute_shaped`)
             own[...] = array
         call.run(call.bound, None)
         for i, own in enumerate(call.outputs):
