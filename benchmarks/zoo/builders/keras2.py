@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import joblib
 import tensorflow as tf
 import tf_keras
 from tf_keras import backend, layers
@@ -73,6 +72,8 @@ class ProposalNet:
 
     def __call__(self, packages: Packages) -> Built:
         """Build the frozen graph."""
+        import joblib  # of requirements.txt: the table of models is read without
+
         image = layers.Input((None, None, 3), name="image")
         x = image
         for stage, filters in enumerate((10, 16, 32), start=1):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import skimage.data
 import tensorflow as tf
 
 from benchmarks.zoo.built import Array, Arrays, Tensor
@@ -21,6 +20,8 @@ Scale = Literal["0..255", "0..1", "-1..1", "mtcnn", "uint8", "int32"]
 
 def photo(name: str) -> Array:
     """Return one of scikit-image's photographs: float32, RGB, 0 to 255, (height, width, 3)."""
+    import skimage.data  # of requirements.txt: the table of models is read without
+
     image: Array = getattr(skimage.data, name)()[..., :3].astype(np.float32)
     return image
 

@@ -10,9 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import scipy.signal
-import soundfile
-from skimage.transform import resize
 
 from benchmarks.zoo.built import Array, Arrays, Tensor
 from benchmarks.zoo.packages import Packages
@@ -29,6 +26,9 @@ class Music:
 
     def __call__(self, packages: Packages, inputs: Sequence[Tensor]) -> Arrays:
         """Return the feed of the model's only input."""
+        import scipy.signal  # of requirements.txt: the table of models is read without
+        import soundfile
+
         (path,) = packages.folder("librosa").glob("*/librosa/util/example_data/*.ogg")
         sound, rate = soundfile.read(path)
         mono = sound.mean(-1) if sound.ndim > 1 else sound
@@ -104,6 +104,8 @@ class BrainScan:
 
     def __call__(self, packages: Packages, inputs: Sequence[Tensor]) -> Arrays:
         """Return the feed of the image and of the switch between training and inference."""
+        from skimage.transform import resize  # of requirements.txt: the table of models is read without
+
         data = packages.folder("nilearn") / "nilearn/datasets/data"
         scan = resize(
             read_nifti(data / "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"),
