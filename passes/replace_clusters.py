@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,7 +17,7 @@ from tfgraft.passes.base import PassContext, PassResult
 from tfgraft.passes.build_engines import Built
 from tfgraft.passes.prune import Prune
 from tfgraft.passes.segment import call_node, keep_functional, segment_function
-from tfgraft.plugins.protocol import Cluster, device_kinds
+from tfgraft.plugins.protocol import BuiltEngine, Cluster, device_kinds
 from tfgraft.runtime.node import engine_node_def
 
 PREFIX = "TfGraft"
@@ -40,8 +40,7 @@ class ReplaceClusters:
         for one in graphs.values():
             here = [b for b in built if b.cluster.function == one.name]
             if here:
-                kinds = {b.engine.engine: _kinds(ctx, b.engine.engine) for b in here}
-                names.update(_replace(one, here, ctx.strict, kinds))
+                names.update(_replace(one, here, ctx.strict, [_kinds(ctx, b.engine) for b in here]))
                 if one.name:
                     one.library.write_back(one)
         ctx.results["engine_nodes"] = names
@@ -50,15 +49,14 @@ class ReplaceClusters:
         return PassResult(bool(built), f"{len(names)} engine nodes")
 
 
-def _kinds(ctx: PassContext, engine: str) -> tuple[str, ...]:
-    return device_kinds(ctx.registry.engines[engine]) if engine in ctx.registry.engines else ("CPU",)
+def _kinds(ctx: PassContext, engine: BuiltEngine) -> tuple[str, ...]:
+    builder = ctx.registry.engines.get(engine.engine)
+    return ("CPU",) if builder is None else device_kinds(builder, engine)
 
 
-def _replace(
-    graph: Graph, built: Sequence[Built], strict: bool, kinds: Mapping[str, tuple[str, ...]]
-) -> dict[str, str]:
+def _replace(graph: Graph, built: Sequence[Built], strict: bool, kinds: Sequence[tuple[str, ...]]) -> dict[str, str]:
     """Replace all clusters of one graph in one edit; return the engine nodes' names by cluster id."""
-    engines = [_engine(graph, each, strict, kinds[each.engine.engine]) for each in built]
+    engines = [_engine(graph, each, strict, kind) for each, kind in zip(built, kinds, strict=True)]
     moved = {
         ref: TensorRef(engine.name, port)
         for each, engine in zip(built, engines, strict=True)

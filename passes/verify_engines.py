@@ -175,7 +175,7 @@ def _unrunnable(built: Built, ctx: PassContext) -> str:
         return "It is in a function's body."
     if built.engine.call is not None:
         return "TensorFlow itself runs it, as a function."
-    if "CPU" not in device_kinds(ctx.registry.engines[built.engine.engine]):
+    if "CPU" not in device_kinds(ctx.registry.engines[built.engine.engine], built.engine):
         return "It does not run on the CPU."
     return ""
 

@@ -280,6 +280,15 @@ class HasDevices(Protocol):
 
 
 @runtime_checkable
+class HasPlacement(Protocol):
+    """What an engine builder may have besides: engines of which each has devices of its own, by its options, say."""
+
+    def devices_of(self, engine: BuiltEngine) -> tuple[str, ...]:
+        """Return the kinds of devices whose memory an engine works in."""
+        ...
+
+
+@runtime_checkable
 class HasCacheKey(Protocol):
     """What an engine builder may have besides: a say in when an engine that was built before is as good as a new one.
 
@@ -366,8 +375,10 @@ def is_automatic(builder: EngineBuilder) -> bool:
     return builder.automatic if isinstance(builder, IsAutomatic) else True
 
 
-def device_kinds(builder: EngineBuilder) -> tuple[str, ...]:
-    """Return the kinds of devices that a builder's engines run on; the CPU unless it says otherwise."""
+def device_kinds(builder: EngineBuilder, engine: BuiltEngine | None = None) -> tuple[str, ...]:
+    """Return the kinds of devices that a builder's engines, or one of them, run on; the CPU if it does not say."""
+    if engine is not None and isinstance(builder, HasPlacement):
+        return builder.devices_of(engine)
     return builder.devices if isinstance(builder, HasDevices) else ("CPU",)
 
 

@@ -8,13 +8,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import tensorflow as tf
+
 from tfgraft.cache.code import version_of
 from tfgraft.graph.view import TensorInfo
 from tfgraft.graph.views import const_info, const_value
 from tfgraft.plugins.onnxruntime.int8 import INT8
-from tfgraft.plugins.onnxruntime.options import OnnxRuntimeOptions
+from tfgraft.plugins.onnxruntime.options import CPU, CUDA, OnnxRuntimeOptions
 from tfgraft.plugins.onnxruntime.session import lay_out_weights, make_session
-from tfgraft.plugins.protocol import Array, BuildContext, BuildError, BuiltEngine, Cluster, Device, Executor, Int8Rules
+from tfgraft.plugins.protocol import (
+    Array,
+    BuildContext,
+    BuildError,
+    BuiltEngine,
+    Cluster,
+    Device,
+    DeviceExecutor,
+    Executor,
+    Int8Rules,
+)
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported
 
 if TYPE_CHECKING:
@@ -38,6 +50,7 @@ class OnnxRuntimeBuilder:
 
     name: ClassVar[str] = "onnxruntime"
     converters: ClassVar[tuple[str, ...]] = ("onnxruntime", "onnx")
+    devices: ClassVar[tuple[str, ...]] = ("CPU", "GPU")
     int8: ClassVar[Int8Rules] = INT8
 
     def available(self) -> Support:
@@ -62,14 +75,19 @@ class OnnxRuntimeBuilder:
         """Engines are ONNX models, which depend on no device; what is refused depends on the providers here."""
         ort = importlib.import_module("onnxruntime")
         versions = [f"{name}={version_of(name)}" for name in ("onnx", "tf2onnx")]
-        return " ".join([f"onnxruntime={ort.__version__}", *versions, *ort.get_available_providers()])
+        chosen = _with_providers(OnnxRuntimeOptions.of(options), ort).provider_names
+        return " ".join([f"onnxruntime={ort.__version__}", *versions, *ort.get_available_providers(), "for", *chosen])
+
+    def devices_of(self, engine: BuiltEngine) -> tuple[str, ...]:
+        """Engines with the CUDA provider work in a GPU's memory, but run without one too; others on the CPU alone."""
+        return self.devices if OnnxRuntimeOptions.of(engine.metadata["options"]).on_gpu else ("CPU",)
 
     def build(self, cluster: Cluster, context: BuildContext) -> BuiltEngine:
         """Convert the cluster and load the model once, unoptimized, so that what is built is known to load."""
         from tfgraft.converters.onnx.model import cluster_to_onnx
 
         ort = importlib.import_module("onnxruntime")
-        options = OnnxRuntimeOptions.of(context.options)
+        options = _with_providers(OnnxRuntimeOptions.of(context.options), ort)
         if options.spinning is None:
             options = replace(options, spinning=_SPINNING if context.alone else _BETWEEN_OPS)
         converted = cluster_to_onnx(cluster, context.graph, context.registry, self.converters, domains=options.domains)
@@ -84,7 +102,11 @@ class OnnxRuntimeBuilder:
         weights = [const_value(context.graph.node(ref.node)) for ref in cluster.weights]
         try:
             values = lay_out_weights(ort, layouts, weights)
-            make_session(ort, payload, values, replace(options, graph_optimization="disable"))
+            # Not on a GPU, where it would take seconds and memory of TensorFlow's.
+            trial = replace(
+                options, graph_optimization="disable", providers=(CPU,) if options.on_gpu else options.providers
+            )
+            make_session(ort, payload, values, trial)
         except Exception as error:  # ONNX Runtime raises several kinds of its own
             raise BuildError(
                 f"ONNX Runtime refuses it: {_first_line(error)}",
@@ -100,14 +122,17 @@ class OnnxRuntimeBuilder:
             {"weights": layouts, "options": options.to_dict(), "onnxruntime": ort.__version__},
         )
 
-    def load(self, engine: BuiltEngine, weights: Sequence[Array], device: Device) -> Executor:
+    def load(self, engine: BuiltEngine, weights: Sequence[Array], device: Device) -> Executor | DeviceExecutor:
         """Make a session; the weights are laid out for ONNX and copied."""
         from tfgraft.plugins.onnxruntime.by_shape import ByShape, Dims, open_dims
+        from tfgraft.plugins.onnxruntime.device import load_on_gpu
         from tfgraft.plugins.onnxruntime.executor import OnnxRuntimeExecutor
 
         ort = importlib.import_module("onnxruntime")
         options = OnnxRuntimeOptions.of(engine.metadata["options"])
         values = lay_out_weights(ort, engine.metadata["weights"], weights)
+        if device.kind == "GPU":
+            return load_on_gpu(ort, engine, values, options, device.ordinal)
         session = make_session(ort, engine.payload, values, options)
         general = OnnxRuntimeExecutor(session, values, engine.inputs, engine.outputs)
         dims = open_dims(session)
@@ -120,6 +145,14 @@ class OnnxRuntimeBuilder:
             return OnnxRuntimeExecutor(own, values, (), _outputs_of(own, engine.outputs))
 
         return ByShape(general, dims, make, options.sessions_by_shape)
+
+
+def _with_providers(options: OnnxRuntimeOptions, ort: Any) -> OnnxRuntimeOptions:
+    """Return the options with providers chosen for this machine, if there are none."""
+    if options.providers is not None:
+        return options
+    on_gpu = CUDA in ort.get_available_providers() and tf.config.list_physical_devices("GPU")
+    return replace(options, providers=(CUDA, CPU) if on_gpu else (CPU,))
 
 
 def _outputs_of(session: Any, outputs: Sequence[TensorInfo]) -> list[TensorInfo]:

@@ -14,10 +14,12 @@ _NUMBERS = {
     "inter_op_threads": "threads",
     "spinning": "microseconds",
     "sessions_by_shape": "sessions",
+    "cuda_graphs": "graphs",
 }
 _CONFIG = {"session.qdq_matmulnbits_accuracy_level": "1"}
 """In a product of floats and a quantized constant, 1 leaves the floats alone; by default they are quantized too."""
-_OWN_OPS = frozenset({"CPUExecutionProvider", "CUDAExecutionProvider"})
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+_OWN_OPS = frozenset({CPU, CUDA})
 """Providers that run ops of ONNX Runtime's own; others would leave them to the CPU."""
 
 
@@ -27,7 +29,8 @@ class OnnxRuntimeOptions:
 
     Args:
         providers: execution providers in order of preference: names, or [name, {option: value}] pairs. Those that an
-            installation does not have are left out when loading, with the CPU provider last.
+            installation does not have are left out when loading, with the CPU provider last. None lets the builder
+            decide: CUDA's where ONNX Runtime has it and TensorFlow sees a GPU, else the CPU's.
         intra_op_threads: threads inside an op, at most; 0: one for each core. An engine with little to do takes one.
         inter_op_threads: threads across ops; above 1 ops run in parallel.
         spinning: for how many microseconds an idle thread spins before it sleeps; 0: it sleeps at once. Spinning is
@@ -36,15 +39,18 @@ class OnnxRuntimeOptions:
             is nearly the whole graph, and 100, enough to last from one op to the next, for others.
         sessions_by_shape: an engine whose inputs' shapes are open makes so many sessions, at most, for shapes that come
             again and again: quicker by what depends on the shapes alone, for the memory of a session each. 0: none.
+        cuda_graphs: for so many sets of input shapes, at most, a GPU's kernels are launched as one CUDA graph once the
+            shapes come again; 0: never.
         graph_optimization: "disable", "basic", "extended" or "all".
         session_config: further entries of ONNX Runtime's session configuration, by key.
     """
 
-    providers: tuple[Any, ...] = ("CPUExecutionProvider",)
+    providers: tuple[Any, ...] | None = None
     intra_op_threads: int = 0
     inter_op_threads: int = 1
     spinning: int | None = None
     sessions_by_shape: int = 2
+    cuda_graphs: int = 4
     graph_optimization: str = "all"
     session_config: Mapping[str, str] = field(default_factory=dict)
 
@@ -59,7 +65,7 @@ class OnnxRuntimeOptions:
         values = dict(options)
         if isinstance(values.get("providers"), str):
             values["providers"] = (values["providers"],)
-        if "providers" in values:
+        if values.get("providers") is not None:
             values["providers"] = tuple(values["providers"])
         made = cls(**values)
         for name, unit in _NUMBERS.items():
@@ -72,15 +78,24 @@ class OnnxRuntimeOptions:
             raise ValueError(
                 f"option graph_optimization is one of {', '.join(_LEVELS)}, not {made.graph_optimization!r}"
             )
-        if not made.providers:
+        if made.providers == ():
             raise ValueError("option providers needs at least one execution provider")
         return made
 
     @property
     def domains(self) -> frozenset[str]:
         """Whose ops models may have besides ONNX's: ONNX Runtime's own, where all providers run these."""
-        names = {provider if isinstance(provider, str) else provider[0] for provider in self.providers}
-        return frozenset({"com.microsoft"}) if names <= _OWN_OPS else frozenset()
+        return frozenset({"com.microsoft"}) if set(self.provider_names) <= _OWN_OPS else frozenset()
+
+    @property
+    def provider_names(self) -> list[str]:
+        """The providers without their options."""
+        return [provider if isinstance(provider, str) else provider[0] for provider in self.providers or (CPU,)]
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether engines work in a GPU's memory, where there is one."""
+        return CUDA in self.provider_names
 
     def to_dict(self) -> dict[str, Any]:
         """Return the options as plain data."""
@@ -114,10 +129,10 @@ class OnnxRuntimeOptions:
         """Return the providers that this installation has, the CPU provider last."""
         have = set(ort.get_available_providers())
         chosen: list[Any] = []
-        for provider in self.providers:
+        for provider in self.providers or (CPU,):
             name = provider if isinstance(provider, str) else provider[0]
             if name in have:
                 chosen.append(provider if isinstance(provider, str) else (name, dict(provider[1])))
-        if "CPUExecutionProvider" not in [c if isinstance(c, str) else c[0] for c in chosen]:
-            chosen.append("CPUExecutionProvider")
+        if CPU not in [c if isinstance(c, str) else c[0] for c in chosen]:
+            chosen.append(CPU)
         return chosen

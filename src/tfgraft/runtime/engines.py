@@ -131,8 +131,8 @@ class SharedEngine:
             self.failure = _without_frames(error)
             return
         try:
-            self._check_device(device_kinds(builder))
             built = self._signature.built(self.engine, self._payload)
+            self._check_device(device_kinds(builder, built))
             self.executor = builder.load(built, weights(), self._device)
             self.failure = None
             loaded()

@@ -1,0 +1,104 @@
+"""A CUDA graph of a session's kernels, with the buffers that it reads and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tfgraft.plugins.protocol import DeviceArray
+
+NOT_CAPTURED = "-1"
+"""ONNX Runtime's number of no graph."""
+
+
+class DeviceMemory(Protocol):
+    """What is needed of the CUDA driver; see `tfgraft.runtime.cuda.Cuda`."""
+
+    def synchronize(self) -> None:
+        """Wait for all work in the context."""
+        ...
+
+    def copy(self, target: int, source: int, nbytes: int, stream: int) -> None:
+        """Queue a copy within the device's memory."""
+        ...
+
+    def wait(self, stream: int) -> None:
+        """Wait for all work on a stream."""
+        ...
+
+
+@dataclass(frozen=True)
+class Lane:
+    """Where a session works.
+
+    Args:
+        memory: the device's memory.
+        stream: the stream of it that the session uses.
+        kind: ONNX Runtime's name of the device.
+        ordinal: its number.
+    """
+
+    memory: DeviceMemory
+    stream: int
+    kind: str = "cuda"
+    ordinal: int = 0
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output of a session: its name and ONNX's number of its type."""
+
+    name: str
+    type: int
+
+
+class Captured:
+    """A session's call for inputs of some shapes, on buffers of its own; one thread uses it at a time.
+
+    ONNX Runtime captures the kernels when it first runs with the options' graph number, and launches what it has
+    captured from then on.
+
+    Args:
+        session: the `InferenceSession`.
+        options: its `RunOptions`, with the number of a graph that is not in use.
+        inputs: the inputs, with tensors of the same shapes.
+        outputs: the outputs, likewise; their shapes must follow from those of the inputs.
+        lane: where the session works.
+    """
+
+    def __init__(
+        self,
+        session: Any,
+        options: Any,
+        inputs: Sequence[tuple[Port, DeviceArray]],
+        outputs: Sequence[tuple[Port, DeviceArray]],
+        lane: Lane,
+    ) -> None:
+        self._session, self._options, self._lane = session, options, lane
+        self._binding = session.io_binding()
+        self._sources = _buffers(inputs, lane)
+        self._results = _buffers(outputs, lane)
+        for (port, _), value in zip(inputs, self._sources, strict=True):
+            self._binding.bind_ortvalue_input(port.name, value)
+        for (port, _), value in zip(outputs, self._results, strict=True):
+            self._binding.bind_ortvalue_output(port.name, value)
+
+    def run(self, inputs: Sequence[DeviceArray], results: Sequence[DeviceArray]) -> None:
+        """Copy the inputs, run, copy the results, wait: all on one stream."""
+        memory, stream = self._lane.memory, self._lane.stream
+        for own, array in zip(self._sources, inputs, strict=True):
+            memory.copy(own.data_ptr(), array.address, array.nbytes, stream)
+        self._session.run_with_iobinding(self._binding, self._options)
+        for own, array in zip(self._results, results, strict=True):
+            memory.copy(array.address, own.data_ptr(), array.nbytes, stream)
+        memory.wait(stream)
+
+
+def _buffers(tensors: Sequence[tuple[Port, DeviceArray]], lane: Lane) -> list[Any]:
+    from onnxruntime import OrtValue
+
+    return [
+        OrtValue.ortvalue_from_shape_and_type(list(array.shape), port.type, lane.kind, lane.ordinal)
+        for port, array in tensors
+    ]
