@@ -75,23 +75,28 @@ class Captured:
         outputs: Sequence[tuple[Port, DeviceArray]],
         lane: Lane,
     ) -> None:
-        self._session, self._options, self._lane = session, options, lane
-        self._binding = session.io_binding()
-        self._sources = _buffers(inputs, lane)
-        self._results = _buffers(outputs, lane)
-        for (port, _), value in zip(inputs, self._sources, strict=True):
-            self._binding.bind_ortvalue_input(port.name, value)
-        for (port, _), value in zip(outputs, self._results, strict=True):
-            self._binding.bind_ortvalue_output(port.name, value)
+        self._options, self._lane = options, lane
+        binding = session.io_binding()
+        sources, made = _buffers(inputs, lane), _buffers(outputs, lane)
+        for (port, _), value in zip(inputs, sources, strict=True):
+            binding.bind_ortvalue_input(port.name, value)
+        for (port, _), value in zip(outputs, made, strict=True):
+            binding.bind_ortvalue_output(port.name, value)
+        self._sources_at = [value.data_ptr() for value in sources]
+        self._results_at = [value.data_ptr() for value in made]
+        # The public wrappers' frames cost as much as the copies.
+        self._run = getattr(session, "_sess", session).run_with_iobinding
+        self._bound = getattr(binding, "_iobinding", binding)
+        self._keep = (session, binding, sources, made)
 
     def run(self, inputs: Sequence[DeviceArray], results: Sequence[DeviceArray]) -> None:
         """Copy the inputs, run, copy the results, wait: all on one stream."""
         memory, stream = self._lane.memory, self._lane.stream
-        for own, array in zip(self._sources, inputs, strict=True):
-            memory.copy(own.data_ptr(), array.address, array.nbytes, stream)
-        self._session.run_with_iobinding(self._binding, self._options)
-        for own, array in zip(self._results, results, strict=True):
-            memory.copy(array.address, own.data_ptr(), array.nbytes, stream)
+        for own, array in zip(self._sources_at, inputs, strict=True):
+            memory.copy(own, array.address, array.nbytes, stream)
+        self._run(self._bound, self._options)
+        for own, array in zip(self._results_at, results, strict=True):
+            memory.copy(array.address, own, array.nbytes, stream)
         memory.wait(stream)
 
 

@@ -74,12 +74,14 @@ np.testing.assert_allclose(y, frozen({str(graph)!r}), rtol=1e-5)
 
 
 def test_interrupt_exits_with_130_and_leaves_nothing(graph: Path, tmp_path: Path) -> None:
-    # The child says on standard error when it has come to the runs, which would go on for two minutes.
+    # The child says on standard error when it has come to the runs, which would go on for two minutes. It takes
+    # interrupts as ever: a process started in the background, and its children, are born ignoring them.
     feeds = tmp_path / "feeds.npz"
     arrays: dict[str, Any] = {"x:0": np.ones((1, 8), "f")}
     np.savez(feeds, **arrays)
     code = (
-        "import sys, tfgraft.cli.commands as c, tfgraft.bench as b\n"
+        "import signal, sys, tfgraft.cli.commands as c, tfgraft.bench as b\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "real = b.compare\n"
         "def compare(*a, **k):\n"
         "    sys.stderr.write('started\\n'); sys.stderr.flush()\n"

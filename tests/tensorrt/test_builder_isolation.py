@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -127,7 +128,15 @@ def test_time_runs_out_in_this_process() -> None:
         make_plan(Killer("long"), PROFILES, replace(OPTIONS, timeout=1e-6))
 
 
-def test_a_build_can_be_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Take SIGINT as Python does by default: a process started in the background is born ignoring it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_build_can_be_interrupted(interruptible: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C while TensorRT builds: it stops at the next step, and KeyboardInterrupt comes as ever."""
     handler, goes_on = signal.getsignal(signal.SIGINT), Watch.goes_on
     steps: list[bool] = []

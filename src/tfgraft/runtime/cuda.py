@@ -46,6 +46,7 @@ class Cuda:
 
     def __init__(self) -> None:
         self._library: Any = None
+        self._functions: dict[str, Any] = {}
 
     def synchronize(self) -> None:
         """Wait for all work in the context, whoever's it is: TensorFlow's stream is not to be had from outside."""
@@ -119,8 +120,10 @@ class Cuda:
         return size.value
 
     def _call(self, name: str, *args: Any) -> None:
-        library = self._library or self._load()
-        code = getattr(library, name)(*args)
+        function = self._functions.get(name)
+        if function is None:
+            function = self._functions[name] = getattr(self._library or self._load(), name)
+        code = function(*args)
         if code:
             raise CudaError(f"{name}: {self._error(code)}")
 
