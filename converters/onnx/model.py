@@ -15,6 +15,7 @@ from tfgraft.converters.onnx.fusions.hard_swish import fuse_hard_swish
 from tfgraft.converters.onnx.fusions.integer_bias import fuse_integer_bias
 from tfgraft.converters.onnx.fusions.layer_norm import fuse_layer_norm
 from tfgraft.converters.onnx.fusions.own_integers import own_integers
+from tfgraft.converters.onnx.fusions.pad import fuse_pad
 from tfgraft.converters.onnx.fusions.prelu import fuse_prelu
 from tfgraft.converters.onnx.fusions.quantized_average import fuse_quantized_average
 from tfgraft.converters.onnx.fusions.quantized_pad import fuse_quantized_pad
@@ -29,7 +30,7 @@ from tfgraft.plugins.protocol import BuildError, Cluster
 from tfgraft.registry.registry import Registry
 from tfgraft.registry.support import Unsupported
 
-_FUSIONS = (fuse_dense, fuse_layer_norm, fuse_clip, fuse_prelu, fuse_hard_swish)
+_FUSIONS = (fuse_dense, fuse_layer_norm, fuse_clip, fuse_prelu, fuse_hard_swish, fuse_pad)
 _CONTRIB_FUSIONS = (fuse_gelu, fuse_attention)
 """Rewrites as nodes of `CONTRIB`."""
 _INTEGER_FUSIONS = (fuse_quantized_pad, fuse_quantized_average, fuse_integer_bias)

@@ -18,7 +18,7 @@ def fuse_quantized_pad(rewriter: Rewriter) -> int:
         before, after = rewriter.maker(pad.input[0], "DequantizeLinear"), _quantization(rewriter, pad)
         how = (before or after[-1]).input[1:3] if before is not None or after else None
         scalar = how is not None and rewriter.dims(how[0]) == ()
-        if scalar and _is_zero(rewriter, pad) and rewriter.is_constant(pad.input[1]):
+        if scalar and is_zero(rewriter, pad) and rewriter.is_constant(pad.input[1]):
             _rewrite(rewriter, pad, before, after)
             count += 1
     return count
@@ -33,7 +33,8 @@ def _quantization(rewriter: Rewriter, pad: Any) -> list[Any]:
     return [quantize, dequantize] if dequantize is not None and dequantize.op_type == "DequantizeLinear" else []
 
 
-def _is_zero(rewriter: Rewriter, pad: Any) -> bool:
+def is_zero(rewriter: Rewriter, pad: Any) -> bool:
+    """Tell whether a Pad pads all axes that it pads with zeros."""
     constant = all(a.name != "mode" or a.s == b"constant" for a in pad.attribute)
     return constant and (len(pad.input) < 3 or rewriter.scalar(pad.input[2]) == 0) and len(pad.input) < 4
 

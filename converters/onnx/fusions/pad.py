@@ -1,0 +1,76 @@
+"""Zero padding in front of a convolution or a maximum: made part of it.
+
+Keras writes the padding of its older nets as a layer. As a node of its own it copies the image, and on the CPU it
+leaves the blocked layout that ONNX Runtime keeps convolutions in. ONNX Runtime itself moves a padding only where
+nothing, no Transpose either, is between the two.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfgraft.converters.onnx.fusions.quantized_pad import is_zero
+from tfgraft.converters.onnx.fusions.rewriter import Rewriter
+
+_NEVER_NEGATIVE = ("Relu", "Sigmoid", "Softmax")
+
+
+def fuse_pad(rewriter: Rewriter) -> int:
+    """Move every such Pad; return how many there were."""
+    count = 0
+    for window in [node for node in rewriter.ctx.nodes if node.op_type in ("Conv", "MaxPool")]:
+        value = window.input[0]
+        transpose = rewriter.maker(value, "Transpose")
+        pad = rewriter.maker(transpose.input[0] if transpose is not None else value, "Pad")
+        if pad is None or not _alone(rewriter, pad, transpose, window):
+            continue
+        pads = _pads(rewriter, pad, transpose, window)
+        if pads is not None and (window.op_type == "Conv" or _takes_zeros(rewriter, pad, pads, window)):
+            _rewrite(rewriter, pad, transpose, window, pads)
+            count += 1
+    return count
+
+
+def _alone(rewriter: Rewriter, *chain: Any) -> bool:
+    """Tell whether nobody else reads what is in between."""
+    nodes = [node for node in chain[:-1] if node is not None]
+    return all(rewriter.only_reader(node.output[0]) is not None for node in nodes)
+
+
+def _pads(rewriter: Rewriter, pad: Any, transpose: Any, window: Any) -> list[int] | None:
+    """Return the pads of the two together, None if they are not both constant, zero, and of the image's sides alone."""
+    amounts = rewriter.array(pad.input[1])
+    attrs = {attribute.name: attribute for attribute in window.attribute}
+    if amounts is None or not is_zero(rewriter, pad) or "auto_pad" in attrs:
+        return None
+    pairs = amounts.reshape(2, -1)
+    if transpose is not None:
+        pairs = pairs[:, [int(axis) for axis in transpose.attribute[0].ints]]
+    if pairs[:, :2].any() or (pairs < 0).any():
+        return None
+    added = [int(amount) for amount in pairs[:, 2:].reshape(-1)]
+    own = list(attrs["pads"].ints) if "pads" in attrs else [0] * len(added)
+    return [a + b for a, b in zip(added, own, strict=True)]
+
+
+def _takes_zeros(rewriter: Rewriter, pad: Any, pads: list[int], window: Any) -> bool:
+    """Tell whether a maximum is the same with and without zeros at the edge: every window has a value of the image."""
+    sizes = {a.name: list(a.ints) for a in window.attribute}
+    kernel, dense = sizes["kernel_shape"], all(d == 1 for d in sizes.get("dilations", ()))
+    inside = dense and all(amount < size for amount, size in zip(pads, [*kernel, *kernel], strict=True))
+    return inside and rewriter.maker(pad.input[0], *_NEVER_NEGATIVE) is not None
+
+
+def _rewrite(rewriter: Rewriter, pad: Any, transpose: Any, window: Any, pads: list[int]) -> None:
+    ctx = rewriter.ctx
+    start = len(ctx.nodes)
+    ctx.begin(ctx.origins[window.name])
+    value = pad.input[0]
+    if transpose is not None:
+        value = ctx.node("Transpose", [value], perm=list(transpose.attribute[0].ints))
+    attrs: dict[str, Any] = {
+        a.name: a.i if a.type == a.INT else list(a.ints) for a in window.attribute if a.name != "pads"
+    }
+    ctx.node(window.op_type, [value, *window.input[1:]], pads=pads, **attrs)
+    old = [node for node in (pad, transpose, window) if node is not None]
+    rewriter.replace(old, window, start)
