@@ -30,6 +30,8 @@ from tfgraft.plugins.protocol import BuildError, Cluster
 from tfgraft.registry.registry import Registry
 from tfgraft.registry.support import Unsupported
 
+_HALF_FUSIONS = frozenset({fuse_dense, fuse_gelu, fuse_attention})
+"""Those that rewrite float16 too, where asked to."""
 _FUSIONS = (fuse_dense, fuse_layer_norm, fuse_clip, fuse_prelu, fuse_hard_swish, fuse_pad)
 _CONTRIB_FUSIONS = (fuse_gelu, fuse_attention)
 """Rewrites as nodes of `CONTRIB`."""
@@ -62,6 +64,7 @@ def cluster_to_onnx(
     quantized: frozenset[str] = frozenset({"int8", "uint8", "int32"}),
     domains: frozenset[str] = frozenset(),
     rewrite: bool = True,
+    halves: bool = False,
 ) -> OnnxModel:
     """Convert a cluster of a graph.
 
@@ -71,6 +74,7 @@ def cluster_to_onnx(
         domains: whose ops it takes besides those of ONNX; `CONTRIB` is the one that matters.
         rewrite: whether to rewrite what ONNX Runtime runs faster in another form. Other engines know the usual forms,
             and fuse them by themselves.
+        halves: whether to rewrite float16 too, which is for those who have kernels in it.
 
     Raises:
         BuildError: a node is refused or its conversion fails; the node is named.
@@ -91,7 +95,7 @@ def cluster_to_onnx(
         ctx.nodes[-1].output[0] = f"output_{i}"
         outputs.append(ctx.value_info(f"output_{i}", info))
     if rewrite:
-        _fuse(ctx, graph, inputs, outputs, domains)
+        _fuse(ctx, graph, inputs, outputs, domains, halves)
     own_integers(ctx)
     ctx.drop_unread(output.name for output in outputs)
     return OnnxModel(
@@ -103,19 +107,29 @@ def cluster_to_onnx(
     )
 
 
-def _fuse(ctx: OnnxContext, graph: Graph, inputs: list[Any], outputs: list[Any], domains: frozenset[str]) -> None:
-    """Rewrite what ONNX Runtime runs faster in another form; float32 only, where that was measured."""
+def _fuse(
+    ctx: OnnxContext,
+    graph: Graph,
+    inputs: list[Any],
+    outputs: list[Any],
+    domains: frozenset[str],
+    halves: bool,
+) -> None:
+    """Rewrite what ONNX Runtime runs faster in another form; float32 only, where that was measured, unless `halves`."""
     shapes: dict[str, tuple[int, ...]] = {}
+    half: dict[str, tuple[int, ...]] = {}
     for name, (ref, perm) in ctx.held_values().items():
         info = tensor_info(graph, ref)
-        if info.dtype == "float32" and info.shape is not None:
+        known = shapes if info.dtype == "float32" else half if halves and info.dtype == "float16" else None
+        if known is not None and info.shape is not None:
             order = range(len(info.shape)) if perm is None else perm
-            shapes[name] = tuple(1 if d == UNIT else info.shape[d] for d in order)
+            known[name] = tuple(1 if d == UNIT else info.shape[d] for d in order)
     if any(node.op_type == "MatMul" for node in ctx.nodes):
-        shapes = inferred_shapes(ctx, inputs, outputs, shapes)
+        shapes, half = inferred_shapes(ctx, inputs, outputs, shapes, half)
     fusions = [*_FUSIONS, *(_CONTRIB_FUSIONS if CONTRIB in domains else ())]
     for fuse in (*fusions, *(_INTEGER_FUSIONS if "int32" in ctx.quantized else ())):
-        rewriter = Rewriter(ctx, shapes, lambda ref: const_value(graph.node(ref.node)))
+        of_half = half if fuse in _HALF_FUSIONS else {}
+        rewriter = Rewriter(ctx, {**shapes, **of_half}, lambda ref: const_value(graph.node(ref.node)), of_half.keys())
         if fuse(rewriter):
             rewriter.finish()
             ctx.drop_unread(output.name for output in outputs)

@@ -90,7 +90,14 @@ class OnnxRuntimeBuilder:
         options = _with_providers(OnnxRuntimeOptions.of(context.options), ort)
         if options.spinning is None:
             options = replace(options, spinning=_SPINNING if context.alone else _BETWEEN_OPS)
-        converted = cluster_to_onnx(cluster, context.graph, context.registry, self.converters, domains=options.domains)
+        converted = cluster_to_onnx(
+            cluster,
+            context.graph,
+            context.registry,
+            self.converters,
+            domains=options.domains,
+            halves=options.on_gpu,
+        )
         if options.intra_op_threads != 1 and _is_small(converted):
             options = replace(options, intra_op_threads=1)
         payload = converted.model.SerializeToString()

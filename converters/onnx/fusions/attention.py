@@ -37,7 +37,10 @@ class _Attention:
 
 
 def fuse_attention(rewriter: Rewriter) -> int:
-    """Rewrite every attention in float32 without a mask as one node; return how many there were."""
+    """Rewrite every attention without a mask as one node; return how many there were.
+
+    In float16 the softmax alone may be in float32, as the node's kernels compute it too.
+    """
     count = 0
     for softmax in [node for node in rewriter.ctx.nodes if node.op_type == "Softmax"]:
         found = _match(rewriter, softmax)
@@ -52,11 +55,12 @@ def _match(rewriter: Rewriter, softmax: Any) -> _Attention | None:
     axis = next((a.i for a in softmax.attribute if a.name == "axis"), -1)
     if shape is None or len(shape) != 4 or axis not in (-1, 3):
         return None
-    weighted = rewriter.only_reader(softmax.output[0])
-    if weighted is None or weighted.op_type != "MatMul" or weighted.input[0] != softmax.output[0]:
+    shares, before = _without_casts(rewriter, softmax)
+    weighted = rewriter.only_reader(shares)
+    if weighted is None or weighted.op_type != "MatMul" or weighted.input[0] != shares:
         return None
     last = rewriter.only_reader(weighted.output[0])
-    scores, scale = scaled(rewriter, softmax.input[0])
+    scores, scale = scaled(rewriter, before)
     product = rewriter.maker(scores, "MatMul")
     if product is None or last is None or last.op_type != "Transpose" or _perm(last) != _HEADS_FIRST:
         return None
@@ -71,6 +75,17 @@ def _match(rewriter: Rewriter, softmax: Any) -> _Attention | None:
     if not q[2] == k[2] == v[2] > 0 or not q[3] == k[3] > 0 or v[3] <= 0 or not scale * by * by_too:
         return None
     return _Attention(queries, keys, values, scale * by * by_too, q[2], (q[3], v[3]), last)
+
+
+def _without_casts(rewriter: Rewriter, softmax: Any) -> tuple[str, str]:
+    """Return the result of a softmax and what it is of, both as float16 where it is computed between casts."""
+    widen = rewriter.maker(softmax.input[0], "Cast")
+    narrow = rewriter.only_reader(softmax.output[0])
+    if widen is None or narrow is None or narrow.op_type != "Cast":
+        return softmax.output[0], softmax.input[0]
+    if widen.input[0] not in rewriter.halves or narrow.output[0] not in rewriter.halves:
+        return softmax.output[0], softmax.input[0]
+    return narrow.output[0], widen.input[0]
 
 
 def _ordered(rewriter: Rewriter, value: str, perm: tuple[int, ...]) -> tuple[str | None, float]:

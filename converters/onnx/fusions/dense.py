@@ -20,16 +20,21 @@ def fuse_dense(rewriter: Rewriter) -> int:
         if found is not None:
             start = len(rewriter.ctx.nodes)
             rewriter.ctx.begin(rewriter.ctx.origins[last.name])
-            rewriter.ctx.node("MatMul", found)
+            x, cast, weights = found
+            if cast is not None:
+                x = rewriter.ctx.node("Cast", [x], to=cast.attribute[0].i)
+            rewriter.ctx.node("MatMul", [x, weights])
             rewriter.replace([last], last, start)
             count += 1
     return count
 
 
-def _match(rewriter: Rewriter, last: Any) -> list[str] | None:
-    """Return the tensor and the weights whose product a Reshape gives, or None."""
+def _match(rewriter: Rewriter, last: Any) -> tuple[str, Any, str] | None:
+    """Return the tensor, the Cast that it goes through if any, and the weights whose product a Reshape gives."""
     product = rewriter.maker(last.input[0], "MatMul")
-    rows = rewriter.maker(product.input[0], "Reshape") if product is not None else None
+    cast = rewriter.maker(product.input[0], "Cast") if product is not None else None
+    between = cast.input[0] if cast is not None else product.input[0] if product is not None else ""
+    rows = rewriter.maker(between, "Reshape")
     if product is None or rows is None or not rewriter.is_constant(product.input[1]):
         return None
     weights = rewriter.dims(product.input[1]) or ()
@@ -38,4 +43,4 @@ def _match(rewriter: Rewriter, last: Any) -> list[str] | None:
         return None
     if not x or x[-1] != weights[0] or result[-1:] != weights[1:] or -1 in (*x, *result):
         return None
-    return [rows.input[0], product.input[1]] if x[:-1] == result[:-1] else None
+    return (rows.input[0], cast, product.input[1]) if x[:-1] == result[:-1] else None

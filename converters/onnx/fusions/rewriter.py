@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,13 +23,19 @@ class Rewriter:
         ctx: the context, all of its nodes emitted, in topological order.
         shapes: shapes of values as far as known, negative sizes being unknown.
         value_of: the value of a weight that is given when the model is loaded.
+        halves: those values with shapes that are float16; the others are float32.
     """
 
     def __init__(
-        self, ctx: OnnxContext, shapes: Mapping[str, Dims], value_of: Callable[[TensorRef], NDArray[Any]]
+        self,
+        ctx: OnnxContext,
+        shapes: Mapping[str, Dims],
+        value_of: Callable[[TensorRef], NDArray[Any]],
+        halves: Collection[str] = (),
     ) -> None:
         self.ctx = ctx
         self.shapes = shapes
+        self.halves = halves
         self._value_of = value_of
         self._uses = {use.name: use for use in ctx.weight_uses}
         self._maker: dict[str, Any] = {}

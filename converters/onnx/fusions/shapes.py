@@ -19,33 +19,45 @@ Dims = tuple[int, ...]
 
 
 def inferred_shapes(
-    ctx: OnnxContext, inputs: Sequence[Any], outputs: Sequence[Any], known: Mapping[str, Dims]
-) -> dict[str, Dims]:
-    """Return the shapes of all float32 values as far as known; sizes below -1 are unknown, equal ones the same.
+    ctx: OnnxContext,
+    inputs: Sequence[Any],
+    outputs: Sequence[Any],
+    floats: Mapping[str, Dims],
+    halves: Mapping[str, Dims],
+) -> tuple[dict[str, Dims], dict[str, Dims]]:
+    """Return the shapes of all values as far as known; sizes below -1 are unknown, equal ones the same.
 
     Args:
         inputs, outputs: value infos of the model.
-        known: shapes of float32 values as TensorFlow knows them, in the same form.
+        floats: shapes of float32 values as TensorFlow knows them, in the same form.
+        halves: the same of float16 values, which are left out if there are none.
     """
+    known = {**floats, **halves}
     model = ctx.model(inputs, outputs)
     given = {info.name for info in (*inputs, *outputs)}
     model.graph.value_info.extend(
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, [d if d >= 0 else None for d in dims])
+        helper.make_tensor_value_info(
+            name, TensorProto.FLOAT16 if name in halves else TensorProto.FLOAT, [d if d >= 0 else None for d in dims]
+        )
         for name, dims in known.items()
         if name not in given
     )
     graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
     sizes = _Sizes(min((d for dims in known.values() for d in dims), default=0))
-    shapes = dict(known)
+    shapes, half = dict(known), set(halves)
+    types = (TensorProto.FLOAT, TensorProto.FLOAT16) if halves else (TensorProto.FLOAT,)
     for info in (*graph.input, *graph.value_info, *graph.output):
         tensor = info.type.tensor_type
-        if tensor.elem_type == TensorProto.FLOAT and tensor.HasField("shape"):
+        if tensor.elem_type in types and tensor.HasField("shape"):
             shapes[info.name] = tuple(sizes.of(dim) for dim in tensor.shape.dim)
+            if tensor.elem_type == TensorProto.FLOAT16:
+                half.add(info.name)
     for name, dims in known.items():
         if len(dims) == len(shapes[name]):
             for a, b in zip(dims, shapes[name], strict=True):
                 sizes.equal(a, b)
-    return {name: tuple(map(sizes.named, dims)) for name, dims in shapes.items()}
+    named = {name: tuple(map(sizes.named, dims)) for name, dims in shapes.items()}
+    return {k: v for k, v in named.items() if k not in half}, {k: v for k, v in named.items() if k in half}
 
 
 class _Sizes:
