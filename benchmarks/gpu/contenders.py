@@ -57,18 +57,18 @@ def contenders(net: Net, nhwc: bool) -> Iterator[tuple[str, Callable[[], Contend
 
     Args:
         net: what they compute.
-        nhwc: whether ONNX Runtime's half-precision contenders lay images out as NHWC, for its `prefer_nhwc`.
+        nhwc: whether ONNX Runtime lays images out as NHWC, its `prefer_nhwc`.
     """
-    half = {"prefer_nhwc": "1"} if nhwc else {}
+    layout = {"prefer_nhwc": "1"} if nhwc else {}
     for policy, kind in (("float32", "TensorFlow"), ("mixed_float16", "TensorFlow mixed")):
         yield kind, partial(_tensorflow, kind, net, policy, compiled=False)
         yield f"{kind} XLA", partial(_tensorflow, f"{kind} XLA", net, policy, compiled=True)
-    yield "ONNX Runtime", partial(_alone, "ONNX Runtime", net, {}, halved=False)
-    yield "ONNX Runtime FP16", partial(_alone, "ONNX Runtime FP16", net, half, halved=True)
-    for precision, settings in (("FP32", dict[str, str]()), ("FP16", half)):
+    yield "ONNX Runtime", partial(_alone, "ONNX Runtime", net, layout, halved=False)
+    yield "ONNX Runtime FP16", partial(_alone, "ONNX Runtime FP16", net, layout, halved=True)
+    for precision in ("FP32", "FP16"):
         name = f"tfgraft {precision}"
-        yield name, partial(_grafted, name, net, precision, settings)
-        yield f"{name} engine alone", partial(_engine_alone, f"{name} engine alone", net, precision, settings)
+        yield name, partial(_grafted, name, net, precision, layout)
+        yield f"{name} engine alone", partial(_engine_alone, f"{name} engine alone", net, precision, layout)
     yield "tfgraft xla", partial(_xla, net)
 
 

@@ -125,7 +125,7 @@ def main() -> int:
     parser.add_argument("net")
     parser.add_argument("--batches", default="1,8,16,64")
     parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--nhwc", action="store_true", help="ONNX Runtime's FP16 contenders prefer NHWC")
+    parser.add_argument("--nhwc", action="store_true", help="ONNX Runtime prefers NHWC")
     parser.add_argument("--only", default="")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
