@@ -1,11 +1,15 @@
-"""free_constants: let constants go of control inputs that change nothing.
+"""free_constants: drop control edges to and from constants that change nothing.
 
 TensorFlow's constant folding leaves a control edge from what a constant was computed of: `x -> ^constant -> reshape`,
 next to `x -> reshape`. Such an edge parts `x` and `reshape` into two clusters, though nothing more waits for it.
+
+In a function of Keras everything ends in a NoOp that waits for each variable to be read. Where variables have become
+constants, that keeps every one of them in the graph, also those that engines have in another form.
 """
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,10 +17,15 @@ from tfgraft.graph.graph import Graph
 from tfgraft.passes.base import PassContext, PassResult
 from tfgraft.passes.contexts import contexts
 
+_THERE = frozenset({"Const", "Identity", "NoOp"})
+"""Ops that are there before anything runs, unless they read or wait for another."""
+
 
 @dataclass(frozen=True)
 class FreeConstants:
     """Drops a constant's control input where nothing with effects is behind it, or all readers wait for it anyway.
+
+    Nobody has to wait for a constant, nor for a NoOp that waits for constants alone.
 
     Constants in TensorFlow 1 branches and loops keep theirs: there, a control edge says where the constant belongs.
     """
@@ -27,21 +36,48 @@ class FreeConstants:
         """Drop such edges, in function bodies too."""
         freed = 0
         for one in ctx.graphs(graph):
-            waiting = [node.name for node in one if node.op == "Const" and one.control_inputs(node.name)]
-            if not waiting:
+            if not any(_has_edge(one, node.name) for node in one):
                 continue
             order = one.topological()
             where = contexts(one, order)
-            effects = _effects(one, order)
-            pinned = one.fed | one.keep | {ref.node for ref in one.fetches}
-            with one.edit() as edit:
-                for name in waiting:
-                    if name not in pinned and name not in where:
-                        edit.set_inputs(name, (), _needed(one, name, effects))
-            if edit.changed and one.name:
+            changes = _free(one, order, where) + _let_go(one, order, where)
+            if changes and one.name:
                 one.library.write_back(one)
-            freed += len(edit.log)
-        return PassResult(freed > 0, f"freed {freed} constants")
+            freed += changes
+        return PassResult(freed > 0, f"dropped control edges of {freed} nodes")
+
+
+def _has_edge(graph: Graph, name: str) -> bool:
+    """Tell whether a node has control edges that this pass is about."""
+    controls = graph.control_inputs(name)
+    return bool(controls) and (graph.node(name).op == "Const" or any(graph.node(c).op in _THERE for c in controls))
+
+
+def _free(graph: Graph, order: list[str], where: Container[str]) -> int:
+    """Drop control inputs of constants; return of how many."""
+    effects = _effects(graph, order)
+    pinned = graph.fed | graph.keep | {ref.node for ref in graph.fetches}
+    with graph.edit() as edit:
+        for name in order:
+            if graph.node(name).op == "Const" and name not in pinned and name not in where:
+                edit.set_inputs(name, (), _needed(graph, name, effects))
+    return len(edit.log)
+
+
+def _let_go(graph: Graph, order: list[str], where: Container[str]) -> int:
+    """Drop control inputs from what is there before anything runs; return of how many nodes."""
+    there: set[str] = set()
+    with graph.edit() as edit:
+        for name in order:
+            controls = graph.control_inputs(name)
+            needed = [c for c in controls if c not in there]
+            if len(needed) < len(controls):
+                edit.set_inputs(name, graph.inputs(name), needed)
+            op = graph.node(name).op
+            waits = needed or name in where or name in graph.fed
+            if op in _THERE and not waits and all(ref.node in there for ref in graph.inputs(name)):
+                there.add(name)
+    return len(edit.log)
 
 
 def _effects(graph: Graph, order: list[str]) -> set[str]:
