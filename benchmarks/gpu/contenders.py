@@ -1,6 +1,7 @@
 """Who computes a net on a GPU: TensorFlow, ONNX Runtime alone, and tfgraft's engines inside TensorFlow.
 
-Each is given a batch in the GPU's memory, leaves its result there, and has finished when its call returns.
+Each is given a batch in the GPU's memory, leaves its result there, and has finished when its call returns: engine nodes
+and ONNX Runtime wait by themselves, for TensorFlow's own kernels the call waits.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 import tfgraft
-from benchmarks.gpu.wait import waiter
+from benchmarks.gpu.wait import node_timer, waiter
 from benchmarks.precision.models import keras_model
 from tfgraft.function import make_function
 from tfgraft.load import load
@@ -46,10 +47,14 @@ class Net:
 
 @dataclass(frozen=True)
 class Contender:
-    """Something that computes a net: `call(x)` returns a function of no arguments, and one that reads its result."""
+    """Something that computes a net: `call(x)` returns a function of no arguments, and one that reads its result.
+
+    `inside` returns the seconds that the last call spent in the engine node, if it has one.
+    """
 
     name: str
     call: Callable[[Any], tuple[Call, Call]]
+    inside: Callable[[], float] | None = None
 
 
 def contenders(net: Net, nhwc: bool) -> Iterator[tuple[str, Callable[[], Contender]]]:
@@ -84,8 +89,7 @@ def _grafted(name: str, net: Net, precision: str, settings: dict[str, str]) -> C
     )
     engines = [node for node in grafted.graph_def.node if node.op == tfgraft.runtime.OP_NAME]
     assert len(engines) == 1, f"{len(engines)} engines"
-    function = grafted.function()
-    return Contender(name, partial(_called, function))
+    return Contender(name, partial(_called, grafted.function(), waits=False), node_timer())
 
 
 def _xla(net: Net) -> Contender:
@@ -93,11 +97,11 @@ def _xla(net: Net) -> Contender:
     return Contender("tfgraft xla", partial(_called, function))
 
 
-def _called(function: Any, x: Any) -> tuple[Call, Call]:
+def _called(function: Any, x: Any, waits: bool = True) -> tuple[Call, Call]:
     with tf.device("/GPU:0"):
         fed = tf.identity(tf.constant(x))
     last: list[Any] = []
-    wait = waiter()
+    wait = waiter() if waits else lambda: None
 
     def call() -> None:
         last[:] = [function(fed)]

@@ -60,9 +60,10 @@ def measure(net: Net, batches: list[int], rounds: int, nhwc: bool, only: list[st
             if prepared is not None:
                 calls[each.name], result = prepared
                 errors[each.name] = relative_error(want, result()[:8])
-        for name, ms in _in_turn(calls, rounds).items():
-            rows.append({"name": name, "batch": batch, "ms": ms, "error": errors[name]})
-            print(f"{net.name} x {batch}: {name}: {ms:.3f} ms, error {errors[name]:.1e}", flush=True)
+        insides = {each.name: each.inside for each in ready if each.inside and each.name in calls}
+        for name, ms in _in_turn(calls, insides, rounds).items():
+            rows.append({"name": name, "batch": batch, "ms": ms, "error": errors.get(name)})
+            print(f"{net.name} x {batch}: {name}: {ms:.3f} ms, error {errors.get(name, 0):.1e}", flush=True)
     return rows
 
 
@@ -81,15 +82,20 @@ def _warmed(contender: Contender, x: Any) -> tuple[Callable[[], Any], Callable[[
     return call, result
 
 
-def _in_turn(calls: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+def _in_turn(
+    calls: Mapping[str, Callable[[], Any]], insides: Mapping[str, Callable[[], float]], rounds: int
+) -> dict[str, float]:
     """Return median milliseconds; each call that is timed comes after one of its own that is not."""
     times: dict[str, list[float]] = {name: [] for name in calls}
+    times.update((f"{name} in the node", []) for name in insides)
     for _ in range(rounds):
         for name, call in calls.items():
             call()
             start = time.perf_counter()
             call()
             times[name].append(1000 * (time.perf_counter() - start))
+            if name in insides:
+                times[f"{name} in the node"].append(1000 * insides[name]())
     return {name: statistics.median(each) for name, each in times.items()}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tfgraft.converters.onnx.context import CONTRIB, OnnxContext, WeightUse
@@ -20,7 +20,7 @@ from tfgraft.converters.onnx.fusions.prelu import fuse_prelu
 from tfgraft.converters.onnx.fusions.quantized_average import fuse_quantized_average
 from tfgraft.converters.onnx.fusions.quantized_pad import fuse_quantized_pad
 from tfgraft.converters.onnx.fusions.rewriter import Rewriter
-from tfgraft.converters.onnx.fusions.shapes import inferred_shapes
+from tfgraft.converters.onnx.fusions.shapes import Dims, inferred_shapes
 from tfgraft.converters.orders import UNIT
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.ref import TensorRef
@@ -87,15 +87,15 @@ def cluster_to_onnx(
         ctx.hold(ref, name)
     for name in cluster.nodes:
         _convert(ctx, graph, registry, sets, name)
-    outputs = []
+    outputs, results = [], []
     for i, ref in enumerate(cluster.outputs):
         ctx.begin(ref.node)
         info = tensor_info(graph, ref)
-        ctx.node("Identity", [ctx.value(ref)])
+        results.append(ctx.value(ref))
+        ctx.node("Identity", [results[-1]])
         ctx.nodes[-1].output[0] = f"output_{i}"
         outputs.append(ctx.value_info(f"output_{i}", info))
-    if rewrite:
-        _fuse(ctx, graph, inputs, outputs, domains, halves)
+    shapes = _fuse(ctx, graph, inputs, outputs, domains, halves) if rewrite else {}
     own_integers(ctx)
     ctx.drop_unread(output.name for output in outputs)
     return OnnxModel(
@@ -103,8 +103,21 @@ def cluster_to_onnx(
         tuple(ctx.weight_uses),
         ctx.origins,
         tuple(tensor_info(graph, ref) for ref in cluster.inputs),
-        tuple(tensor_info(graph, ref) for ref in cluster.outputs),
+        tuple(
+            _better_known(tensor_info(graph, ref), shapes.get(value))
+            for ref, value in zip(cluster.outputs, results, strict=True)
+        ),
     )
+
+
+def _better_known(info: TensorInfo, shape: Dims | None) -> TensorInfo:
+    """Return a tensor with those sizes from its ONNX shape that TensorFlow does not know.
+
+    Which unknown sizes are equal tells the runtime how large outputs are before the engine runs.
+    """
+    if shape is None or info.shape is None or len(shape) != len(info.shape):
+        return info
+    return replace(info, shape=tuple(b if a < 0 and b != -1 else a for a, b in zip(info.shape, shape, strict=True)))
 
 
 def _fuse(
@@ -114,18 +127,24 @@ def _fuse(
     outputs: list[Any],
     domains: frozenset[str],
     halves: bool,
-) -> None:
-    """Rewrite what ONNX Runtime runs faster in another form; float32 only, where that was measured, unless `halves`."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    half: dict[str, tuple[int, ...]] = {}
+) -> dict[str, Dims]:
+    """Rewrite what ONNX Runtime runs faster in another form; float32 only, where that was measured, unless `halves`.
+
+    Returns:
+        the shapes of values as far as they are known.
+    """
+    shapes: dict[str, Dims] = {}
+    half: dict[str, Dims] = {}
+    taken = [0]
     for name, (ref, perm) in ctx.held_values().items():
         info = tensor_info(graph, ref)
         known = shapes if info.dtype == "float32" else half if halves and info.dtype == "float16" else None
+        taken.extend(info.shape or ())
         if known is not None and info.shape is not None:
             order = range(len(info.shape)) if perm is None else perm
             known[name] = tuple(1 if d == UNIT else info.shape[d] for d in order)
     if any(node.op_type == "MatMul" for node in ctx.nodes):
-        shapes, half = inferred_shapes(ctx, inputs, outputs, shapes, half)
+        shapes, half = inferred_shapes(ctx, inputs, outputs, shapes, half, min(taken))
     fusions = [*_FUSIONS, *(_CONTRIB_FUSIONS if CONTRIB in domains else ())]
     for fuse in (*fusions, *(_INTEGER_FUSIONS if "int32" in ctx.quantized else ())):
         of_half = half if fuse in _HALF_FUSIONS else {}
@@ -133,6 +152,7 @@ def _fuse(
         if fuse(rewriter):
             rewriter.finish()
             ctx.drop_unread(output.name for output in outputs)
+    return {**shapes, **half}
 
 
 def _convert(ctx: OnnxContext, graph: Graph, registry: Registry, sets: tuple[str, ...], name: str) -> None:

@@ -65,6 +65,9 @@ class Captured:
         inputs: the inputs, with tensors of the same shapes.
         outputs: the outputs, likewise; their shapes must follow from those of the inputs.
         lane: where the session works.
+
+    Attributes:
+        shapes: those of the outputs.
     """
 
     def __init__(
@@ -82,8 +85,9 @@ class Captured:
             binding.bind_ortvalue_input(port.name, value)
         for (port, _), value in zip(outputs, made, strict=True):
             binding.bind_ortvalue_output(port.name, value)
-        self._sources_at = [value.data_ptr() for value in sources]
-        self._results_at = [value.data_ptr() for value in made]
+        self.shapes = [array.shape for _, array in outputs]
+        self._sources = [(value.data_ptr(), array.nbytes) for value, (_, array) in zip(sources, inputs, strict=True)]
+        self._results = [(value.data_ptr(), array.nbytes) for value, (_, array) in zip(made, outputs, strict=True)]
         # The public wrappers' frames cost as much as the copies.
         self._run = getattr(session, "_sess", session).run_with_iobinding
         self._bound = getattr(binding, "_iobinding", binding)
@@ -92,11 +96,11 @@ class Captured:
     def run(self, inputs: Sequence[DeviceArray], results: Sequence[DeviceArray]) -> None:
         """Copy the inputs, run, copy the results, wait: all on one stream."""
         memory, stream = self._lane.memory, self._lane.stream
-        for own, array in zip(self._sources_at, inputs, strict=True):
-            memory.copy(own, array.address, array.nbytes, stream)
+        for (own, nbytes), array in zip(self._sources, inputs, strict=True):
+            memory.copy(own, array.address, nbytes, stream)
         self._run(self._bound, self._options)
-        for own, array in zip(self._results_at, results, strict=True):
-            memory.copy(array.address, own, array.nbytes, stream)
+        for (own, nbytes), array in zip(self._results, results, strict=True):
+            memory.copy(array.address, own, nbytes, stream)
         memory.wait(stream)
 
 

@@ -64,19 +64,21 @@ class OnnxRuntimeDeviceExecutor:
     def run(self, inputs: Sequence[DeviceArray], outputs: DeviceOutputs) -> None:
         """See `tfgraft.plugins.protocol.DeviceExecutor`."""
         with self._lock:
-            if self._rule is None:
-                self._run_unknown(inputs, outputs)
-                return
-            shapes: Any = self._rule(inputs)  # type: ignore[arg-type]
-            results = [outputs.allocate(i, shape) for i, shape in enumerate(shapes)]
             key = tuple([array.shape for array in inputs])
-            again, self._last = key == self._last, key
             captured = self._captured.get(key)
             if captured is not None:
+                results = [outputs.allocate(i, shape) for i, shape in enumerate(captured.shapes)]
                 self._lane.memory.synchronize()
                 captured.run(inputs, results)
-            elif not (again and self._capture(key, inputs, results)):
-                self._run_in_place(inputs, results, outputs)
+            elif self._rule is None:
+                self._run_unknown(inputs, outputs)
+            else:
+                shapes: Any = self._rule(inputs)  # type: ignore[arg-type]
+                results = [outputs.allocate(i, shape) for i, shape in enumerate(shapes)]
+                again = key == self._last
+                if not (again and self._capture(key, inputs, results)):
+                    self._run_in_place(inputs, results, outputs)
+            self._last = key
 
     def _capture(self, key: Any, inputs: Sequence[DeviceArray], results: Sequence[DeviceArray]) -> bool:
         """Capture a graph and run it; tell whether that could be done."""

@@ -70,13 +70,10 @@ class Grafted:
 
     @cached_property
     def _function(self) -> Any:
-        from tfgraft.caller_thread import InCallerThread, is_one_engine
         from tfgraft.function import make_function
 
         loaded = self._loaded
         function = make_function(self._graph_def, loaded.inputs, loaded.outputs, loaded.resources)
-        if is_one_engine(self._graph_def):
-            function._call_flat = InCallerThread(function._call_flat)
         # The function holds handles only; whoever keeps the function must keep what the handles belong to.
         function.tfgraft_resources = (loaded.resources, loaded.initializers)
         return function

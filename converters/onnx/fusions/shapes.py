@@ -24,6 +24,7 @@ def inferred_shapes(
     outputs: Sequence[Any],
     floats: Mapping[str, Dims],
     halves: Mapping[str, Dims],
+    least: int,
 ) -> tuple[dict[str, Dims], dict[str, Dims]]:
     """Return the shapes of all values as far as known; sizes below -1 are unknown, equal ones the same.
 
@@ -31,6 +32,7 @@ def inferred_shapes(
         inputs, outputs: value infos of the model.
         floats: shapes of float32 values as TensorFlow knows them, in the same form.
         halves: the same of float16 values, which are left out if there are none.
+        least: the lowest number of an unknown size anywhere, so that sizes found here get lower ones.
     """
     known = {**floats, **halves}
     model = ctx.model(inputs, outputs)
@@ -43,7 +45,7 @@ def inferred_shapes(
         if name not in given
     )
     graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
-    sizes = _Sizes(min((d for dims in known.values() for d in dims), default=0))
+    sizes = _Sizes(least)
     shapes, half = dict(known), set(halves)
     types = (TensorProto.FLOAT, TensorProto.FLOAT16) if halves else (TensorProto.FLOAT,)
     for info in (*graph.input, *graph.value_info, *graph.output):
