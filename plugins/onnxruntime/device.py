@@ -179,7 +179,7 @@ def _on_lane(options: OnnxRuntimeOptions, lane: Lane, capture: bool) -> OnnxRunt
         "device_id": str(lane.ordinal),
         "user_compute_stream": str(lane.stream),
         "enable_cuda_graph": str(int(capture)),
-        # The order that cuDNN's kernels for tensor cores take: without it each convolution is wrapped in two transposes.
+        # The order that cuDNN's kernels for tensor cores take; without it each convolution is between two transposes.
         "prefer_nhwc": "1",
         # TensorFlow has the rest of the memory; by default each extension would double it.
         "arena_extend_strategy": "kSameAsRequested",
