@@ -45,6 +45,7 @@ def _nchw(x: Any) -> Any:
 FOLDED: dict[str, Emit] = {
     "convolution": lambda x: _conv(tf.pad(x, _SIDES)),
     "padded in another order": _nchw,
+    "cast": lambda x: tf.cast(_conv(tf.cast(tf.cast(tf.pad(x, _SIDES), tf.float64), tf.float32)), tf.float64),
     "explicit padding too": lambda x: tf.nn.conv2d(tf.pad(x, _SIDES), _KERNEL, 1, [[0, 0], [1, 1], [0, 2], [0, 0]]),
     "depthwise": lambda x: tf.nn.depthwise_conv2d(tf.pad(x, _SIDES), _KERNEL[..., :1], (1, 1, 1, 1), "VALID"),
     "maximum of what is never negative": lambda x: _pool(tf.pad(tf.nn.relu(x), _SIDES)),

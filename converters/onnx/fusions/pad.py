@@ -2,7 +2,7 @@
 
 Keras writes the padding of its older nets as a layer. As a node of its own it copies the image, and on the CPU it
 leaves the blocked layout that ONNX Runtime keeps convolutions in. ONNX Runtime itself moves a padding only where
-nothing, no Transpose either, is between the two.
+nothing is between the two, no Transpose, and no Cast to half precision either.
 """
 
 from __future__ import annotations
@@ -19,33 +19,40 @@ def fuse_pad(rewriter: Rewriter) -> int:
     """Move every such Pad; return how many there were."""
     count = 0
     for window in [node for node in rewriter.ctx.nodes if node.op_type in ("Conv", "MaxPool")]:
-        value = window.input[0]
-        transpose = rewriter.maker(value, "Transpose")
-        pad = rewriter.maker(transpose.input[0] if transpose is not None else value, "Pad")
-        if pad is None or not _alone(rewriter, pad, transpose, window):
-            continue
-        pads = _pads(rewriter, pad, transpose, window)
+        pad, between = _above(rewriter, window)
+        pads = _pads(rewriter, pad, between, window) if pad is not None else None
         if pads is not None and (window.op_type == "Conv" or _takes_zeros(rewriter, pad, pads, window)):
-            _rewrite(rewriter, pad, transpose, window, pads)
+            _rewrite(rewriter, pad, between, window, pads)
             count += 1
     return count
 
 
-def _alone(rewriter: Rewriter, *chain: Any) -> bool:
-    """Tell whether nobody else reads what is in between."""
-    nodes = [node for node in chain[:-1] if node is not None]
-    return all(rewriter.only_reader(node.output[0]) is not None for node in nodes)
+def _above(rewriter: Rewriter, window: Any) -> tuple[Any | None, list[Any]]:
+    """Return the Pad whose result alone a node reads, if there is one, and what is in between, from the Pad on."""
+    between: list[Any] = []
+    value = window.input[0]
+    while rewriter.only_reader(value) is not None:
+        pad = rewriter.maker(value, "Pad")
+        if pad is not None:
+            return pad, between
+        node = rewriter.maker(value, "Transpose", "Cast")
+        if node is None:
+            break
+        between.insert(0, node)
+        value = node.input[0]
+    return None, []
 
 
-def _pads(rewriter: Rewriter, pad: Any, transpose: Any, window: Any) -> list[int] | None:
+def _pads(rewriter: Rewriter, pad: Any, between: list[Any], window: Any) -> list[int] | None:
     """Return the pads of the two together, None if they are not both constant, zero, and of the image's sides alone."""
     amounts = rewriter.array(pad.input[1])
     attrs = {attribute.name: attribute for attribute in window.attribute}
     if amounts is None or not is_zero(rewriter, pad) or "auto_pad" in attrs:
         return None
     pairs = amounts.reshape(2, -1)
-    if transpose is not None:
-        pairs = pairs[:, [int(axis) for axis in transpose.attribute[0].ints]]
+    for node in between:
+        if node.op_type == "Transpose":
+            pairs = pairs[:, [int(axis) for axis in node.attribute[0].ints]]
     if pairs[:, :2].any() or (pairs < 0).any():
         return None
     added = [int(amount) for amount in pairs[:, 2:].reshape(-1)]
@@ -61,16 +68,17 @@ def _takes_zeros(rewriter: Rewriter, pad: Any, pads: list[int], window: Any) -> 
     return inside and rewriter.maker(pad.input[0], *_NEVER_NEGATIVE) is not None
 
 
-def _rewrite(rewriter: Rewriter, pad: Any, transpose: Any, window: Any, pads: list[int]) -> None:
+def _rewrite(rewriter: Rewriter, pad: Any, between: list[Any], window: Any, pads: list[int]) -> None:
     ctx = rewriter.ctx
     start = len(ctx.nodes)
     ctx.begin(ctx.origins[window.name])
     value = pad.input[0]
-    if transpose is not None:
-        value = ctx.node("Transpose", [value], perm=list(transpose.attribute[0].ints))
-    attrs: dict[str, Any] = {
-        a.name: a.i if a.type == a.INT else list(a.ints) for a in window.attribute if a.name != "pads"
-    }
-    ctx.node(window.op_type, [value, *window.input[1:]], pads=pads, **attrs)
-    old = [node for node in (pad, transpose, window) if node is not None]
-    rewriter.replace(old, window, start)
+    for node in between:
+        value = ctx.node(node.op_type, [value], **_attrs(node))
+    ctx.node(window.op_type, [value, *window.input[1:]], pads=pads, **_attrs(window))
+    rewriter.replace([pad, *between, window], window, start)
+
+
+def _attrs(node: Any) -> dict[str, Any]:
+    """Return a node's attributes other than its pads."""
+    return {a.name: a.i if a.type == a.INT else list(a.ints) for a in node.attribute if a.name != "pads"}
