@@ -123,7 +123,9 @@ def check_cpu_engine(checks: Checks) -> None:
         print("      ONNX Runtime is not installed: left out")
         return
     graph_def = model()
-    grafted = tfgraft.optimize(graph_def, engine="onnxruntime", minimum_segment_size=1)
+    grafted = tfgraft.optimize(
+        graph_def, engine="onnxruntime", minimum_segment_size=1, providers=["CPUExecutionProvider"]
+    )
     x = np.random.default_rng(2).standard_normal((4, 32, 32, 3), np.float32)
     tfgraft.runtime.reset_counters()
     error = relative_error(session_runs(graph_def, x)[0], session_runs(grafted.graph_def, x)[0])
