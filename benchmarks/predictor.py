@@ -104,7 +104,7 @@ def main() -> None:
         assert predictor.is_direct
         x = np.random.default_rng(1).random((1, width), np.float32)
         calls: dict[str, Call] = {
-            **engine_calls(executor_of(predictor)._keep[0], x),
+            **engine_calls(executor_of(predictor)._general._keep[0], x),
             "predictor(x)": functools.partial(predictor, x),
             "predictor(x=x)": functools.partial(predictor, x=x),
         }

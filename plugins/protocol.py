@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -159,6 +159,32 @@ class Outputs(Protocol):
 
     def allocate(self, i: int, shape: Sequence[int]) -> Array:
         """Return TensorFlow's own buffer for output `i` as a writable array, for the engine to fill in place."""
+        ...
+
+
+@runtime_checkable
+class Staging(Protocol):
+    """What `Outputs` may be besides: a runtime that can run an engine on buffers of the engine's own."""
+
+    def stage(
+        self,
+        keep: object,
+        run: Callable[..., object],
+        arguments: tuple[object, ...],
+        inputs: list[tuple[int, int]],
+        outputs: list[tuple[int, int]],
+    ) -> None:
+        """Run without the executor from the next call on, as long as the inputs have the shapes that they have now.
+
+        The runtime then copies the inputs into the buffers, calls `run(*arguments)` and copies the outputs. One thread
+        at a time does so: other calls are offered buffers of their own. After an error the executor is asked again.
+
+        Args:
+            keep: what must live as long as the buffers are used.
+            run: computes on the buffers.
+            arguments: what it is called with.
+            inputs, outputs: address and size in bytes of each buffer; all outputs have been allocated, in these sizes.
+        """
         ...
 
 

@@ -141,11 +141,11 @@ class OnnxRuntimeBuilder:
         if device.kind == "GPU":
             return load_on_gpu(ort, engine, values, options, device.ordinal)
         session = make_session(ort, engine.payload, values, options)
-        general = OnnxRuntimeExecutor(session, values, engine.inputs, engine.outputs)
         dims = open_dims(session)
         light = sum(weight.nbytes for weight in weights) <= _LIGHT_BYTES
         if not options.sessions_by_shape or dims is None or not light:
-            return general
+            return OnnxRuntimeExecutor(session, values, engine.inputs, engine.outputs)
+        general = OnnxRuntimeExecutor(session, values, engine.inputs, engine.outputs, lasting=False)
 
         def make(sizes: Dims) -> OnnxRuntimeExecutor:
             own = make_session(ort, engine.payload, values, options, sizes)

@@ -8,7 +8,7 @@ from typing import Any
 
 from tfgraft.graph.view import TensorInfo
 from tfgraft.plugins.onnxruntime.staged import Staged
-from tfgraft.plugins.protocol import Array, Outputs
+from tfgraft.plugins.protocol import Array, Outputs, Staging
 from tfgraft.plugins.shape_rule import Dims, shape_rule
 
 _IN_PLACE_BYTES = 32768
@@ -27,8 +27,19 @@ class OnnxRuntimeExecutor:
     stay bound.
     """
 
-    def __init__(self, session: Any, keep: Any, inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo]) -> None:
-        """`keep` is whatever must live as long as the session; types and shapes are those of the engine."""
+    def __init__(
+        self,
+        session: Any,
+        keep: Any,
+        inputs: Sequence[TensorInfo],
+        outputs: Sequence[TensorInfo],
+        lasting: bool = True,
+    ) -> None:
+        """`keep` is whatever must live as long as the session; types and shapes are those of the engine.
+
+        `lasting` says whether this executor would run all further calls of the same shapes.
+        """
+        self._lasting = lasting
         # The public wrapper looks at all names again in each call, which costs as much as a small model's run.
         self._session = getattr(session, "_sess", session)
         self._binding_of = session.io_binding
@@ -72,6 +83,15 @@ class OnnxRuntimeExecutor:
         call.run(call.bound, None)
         for i, own in enumerate(call.outputs):
             outputs.allocate(i, own.shape)[...] = own
+        if self._lasting:
+            self._offer(key, call, outputs)
+
+    def _offer(self, key: Any, call: Staged, outputs: Outputs) -> None:
+        """Have the runtime make such calls by itself, if it can and the same shapes come again."""
+        local = self._local
+        again, local.last = local.last == key, key
+        if again and isinstance(outputs, Staging):
+            Staged(self._keep[0], self._inputs, self._outputs, call.inputs, call.outputs).offer(outputs)
 
     def _run_large(self, key: Any, inputs: Sequence[Array], outputs: Outputs) -> None:
         if self._rule is not None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfgraft.plugins.protocol import Array
+from tfgraft.plugins.protocol import Array, Staging
 
 
 class Staged:
@@ -44,3 +44,13 @@ class Staged:
         # The public wrappers' frames cost as much as the copies.
         self.run = getattr(session, "_sess", session).run_with_iobinding
         self.bound = getattr(self._binding, "_iobinding", self._binding)
+
+    def offer(self, runtime: Staging) -> None:
+        """Have a runtime use these buffers; nobody else may then."""
+        runtime.stage(
+            self,
+            self.run,
+            (self.bound, None),
+            [(own.ctypes.data, own.nbytes) for own in self.inputs],
+            [(own.ctypes.data, own.nbytes) for own in self.outputs],
+        )

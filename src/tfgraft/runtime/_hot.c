@@ -36,12 +36,20 @@ typedef struct {
 } Slot;
 
 typedef struct {
+    void *address;
+    size_t bytes;
+} Buffer;
+
+typedef struct {
     PyObject_HEAD
     Api api;
     PyObject *call, *accept, *allocate; /* the `Call`, and its methods for what is unusual */
     void *status, *context;
     Slot *slots;
     int inputs, outputs, missing;
+    PyObject *run, *arguments; /* of the engine on buffers of its own, for the shapes of the last call; or NULL */
+    PyObject *keep;            /* what holds these buffers */
+    Buffer *buffers;           /* of the inputs, then of the outputs */
 } Hot;
 
 static int to_pointer(PyObject *number, void **result) {
@@ -61,6 +69,49 @@ static int attribute(PyObject *object, const char *name, void **pointer, long lo
 static void forget_arrays(Slot *slot) {
     for (int i = 0; i < slot->known; i++) Py_CLEAR(slot->arrays[i]);
     slot->known = slot->next = 0;
+}
+
+static void unstage(Hot *self) {
+    Py_CLEAR(self->run);
+    Py_CLEAR(self->arguments);
+    Py_CLEAR(self->keep);
+}
+
+static int to_buffers(PyObject *list, int count, Buffer *buffers) {
+    if (!PyList_Check(list) || PyList_Size(list) != count) {
+        PyErr_SetString(PyExc_ValueError, "a buffer for each tensor is needed");
+        return 0;
+    }
+    for (int i = 0; i < count; i++) {
+        PyObject *number;
+        Py_ssize_t bytes;
+        if (!PyArg_ParseTuple(PyList_GetItem(list, i), "On", &number, &bytes)) return 0;
+        if (!to_pointer(number, &buffers[i].address)) return 0;
+        buffers[i].bytes = (size_t)bytes;
+    }
+    return 1;
+}
+
+/* stage(keep, run, arguments, inputs, outputs): from now on, as long as the inputs have the shapes that they have in
+ * this call, copy them into these buffers (pairs of address and size), call `run`, and copy the outputs from theirs.
+ * All outputs must have been allocated. */
+static PyObject *stage(Hot *self, PyObject *args) {
+    PyObject *keep, *run, *arguments, *inputs, *outputs;
+    if (!PyArg_ParseTuple(args, "OOO!OO", &keep, &run, &PyTuple_Type, &arguments, &inputs, &outputs)) return NULL;
+    unstage(self);
+    if (!to_buffers(inputs, self->inputs, self->buffers)) return NULL;
+    if (!to_buffers(outputs, self->outputs, self->buffers + self->inputs)) return NULL;
+    for (int i = 0; i < self->outputs; i++) {
+        Slot *slot = &self->slots[self->inputs + i];
+        if (self->missing || !slot->shape || slot->bytes != self->buffers[self->inputs + i].bytes) {
+            PyErr_SetString(PyExc_ValueError, "the buffers of outputs are not of the outputs' sizes");
+            return NULL;
+        }
+    }
+    self->keep = Py_NewRef(keep);
+    self->run = Py_NewRef(run);
+    self->arguments = Py_NewRef(arguments);
+    Py_RETURN_NONE;
 }
 
 /* Return a new reference to the array over the tensor in a slot's cell. */
@@ -85,7 +136,7 @@ static PyObject *view(const Hot *self, Slot *slot) {
 }
 
 /* Compare the shape of the tensor in a slot's cell with the last one; hand another one to Python to accept. */
-static int same_shape(const Hot *self, Slot *slot) {
+static int same_shape(Hot *self, Slot *slot) {
     const void *tensor = *slot->cell;
     int rank = self->api.num_dims(tensor), same = rank == slot->rank;
     for (int k = 0; same && k < rank; k++) same = self->api.dim(tensor, k) == slot->dims[k];
@@ -105,23 +156,32 @@ static int same_shape(const Hot *self, Slot *slot) {
     }
     Py_DECREF(accepted);
     forget_arrays(slot);
+    unstage(self);
     free(slot->dims);
     slot->dims = dims;
     slot->rank = rank;
     return 1;
 }
 
-static PyObject *begin_at(Hot *self, void *context) {
+/* Take the inputs of a call; return whether their shapes are accepted. */
+static int take(Hot *self, void *context) {
     self->context = context;
+    for (int i = 0; i < self->inputs; i++) {
+        Slot *slot = &self->slots[i];
+        self->api.get_input(context, slot->index, slot->cell, self->status);
+        if (!*slot->cell) {
+            Py_XDECREF(PyObject_CallMethod(self->call, "missing_input", "i", slot->index));
+            return 0;
+        }
+        if (!same_shape(self, slot)) return 0;
+    }
+    return 1;
+}
+
+static PyObject *views_of_inputs(Hot *self) {
     PyObject *views = PyList_New(self->inputs);
     for (int i = 0; views && i < self->inputs; i++) {
-        Slot *slot = &self->slots[i];
-        self->api.get_input(self->context, slot->index, slot->cell, self->status);
-        PyObject *array = NULL;
-        if (!*slot->cell)
-            array = PyObject_CallMethod(self->call, "missing_input", "i", slot->index);
-        else if (same_shape(self, slot))
-            array = view(self, slot);
+        PyObject *array = view(self, &self->slots[i]);
         if (!array || PyList_SetItem(views, i, array) < 0) Py_CLEAR(views);
     }
     return views;
@@ -129,7 +189,7 @@ static PyObject *begin_at(Hot *self, void *context) {
 
 static PyObject *begin(Hot *self, PyObject *context) {
     void *pointer;
-    return to_pointer(context, &pointer) ? begin_at(self, pointer) : NULL;
+    return to_pointer(context, &pointer) && take(self, pointer) ? views_of_inputs(self) : NULL;
 }
 
 /* Remember the shape that Python has accepted for an output. */
@@ -182,6 +242,28 @@ static PyObject *allocate(Hot *self, PyObject *args) {
     return view(self, slot);
 }
 
+/* Run on the engine's own buffers. */
+static PyObject *run_staged(Hot *self) {
+    for (int i = 0; i < self->inputs; i++)
+        memcpy(self->buffers[i].address, self->api.data(*self->slots[i].cell), self->buffers[i].bytes);
+    PyObject *keep = Py_NewRef(self->keep), *result = PyObject_Call(self->run, self->arguments, NULL);
+    for (int i = 0; result && i < self->outputs; i++) {
+        Slot *slot = &self->slots[self->inputs + i];
+        void *tensor =
+            self->api.allocate(self->context, i, slot->dtype, slot->dims, slot->rank, slot->bytes, self->status);
+        if (!tensor) {
+            Py_DECREF(result);
+            result = PyObject_CallMethod(self->call, "no_memory", "i", i);
+            break;
+        }
+        *slot->cell = tensor;
+        self->missing--;
+        memcpy(self->api.data(tensor), self->buffers[self->inputs + i].address, slot->bytes);
+    }
+    Py_DECREF(keep);
+    return result;
+}
+
 static PyObject *finish(Hot *self, PyObject *unused) {
     if (self->missing) return PyObject_CallMethod(self->call, "missing_output", NULL);
     Py_RETURN_NONE;
@@ -202,6 +284,7 @@ static PyObject *end(Hot *self, PyObject *unused) {
 
 /* Forget the outputs' shapes: Python has changed them. */
 static PyObject *forget(Hot *self, PyObject *unused) {
+    unstage(self);
     for (int i = self->inputs; i < self->inputs + self->outputs; i++) {
         Py_CLEAR(self->slots[i].shape);
         forget_arrays(&self->slots[i]);
@@ -246,7 +329,8 @@ static int init(Hot *self, PyObject *args, PyObject *kwargs) {
     self->inputs = (int)PyList_Size(inputs);
     self->outputs = self->missing = (int)PyList_Size(outputs);
     self->slots = calloc((size_t)(self->inputs + self->outputs + 1), sizeof(Slot));
-    if (!self->slots) {
+    self->buffers = calloc((size_t)(self->inputs + self->outputs + 1), sizeof(Buffer));
+    if (!self->slots || !self->buffers) {
         PyErr_NoMemory();
         return -1;
     }
@@ -273,8 +357,11 @@ static PyObject *release(Hot *self, PyObject *unused) {
         Py_CLEAR(slot->shape);
         free(slot->dims);
     }
+    unstage(self);
     free(self->slots);
+    free(self->buffers);
     self->slots = NULL;
+    self->buffers = NULL;
     self->inputs = self->outputs = 0;
     Py_RETURN_NONE;
 }
@@ -290,6 +377,7 @@ static void dealloc(Hot *self) {
 static PyMethodDef methods[] = {
     {"begin", (PyCFunction)begin, METH_O, "See Call.begin."},
     {"allocate", (PyCFunction)allocate, METH_VARARGS, "See Call.allocate."},
+    {"stage", (PyCFunction)stage, METH_VARARGS, "Run on these buffers from now on; see `Staging`."},
     {"finish", (PyCFunction)finish, METH_NOARGS, "See Call.finish."},
     {"end", (PyCFunction)end, METH_NOARGS, "See Call.end."},
     {"forget", (PyCFunction)forget, METH_NOARGS, "Forget the outputs' shapes: Python has changed them."},
@@ -327,18 +415,36 @@ static PyObject *failed(PyObject *kernel, PyObject *call, PyObject *context) {
     return result;
 }
 
+/* Ask the engine itself again, after an error. */
+static void unstage_with_error(Hot *hot) {
+    PyObject *kind, *error, *trace;
+    PyErr_Fetch(&kind, &error, &trace);
+    unstage(hot);
+    PyErr_Restore(kind, error, trace);
+}
+
 /* Do what `Kernel.compute` does, with a `Call` taken off its list. */
 static PyObject *serve(PyObject *kernel, PyObject *run, PyObject *call, PyObject *context) {
     Hot *hot = (Hot *)PyObject_GetAttr(call, _hot);
     if (!hot) return NULL;
-    PyObject *views = begin_at(hot, PyLong_AsVoidPtr(context));
-    PyObject *result = views ? PyObject_CallFunctionObjArgs(run, views, call, NULL) : NULL;
-    Py_XDECREF(views);
+    PyObject *result = NULL;
+    if (take(hot, PyLong_AsVoidPtr(context))) {
+        if (hot->run) {
+            result = run_staged(hot);
+        } else {
+            PyObject *views = views_of_inputs(hot);
+            result = views ? PyObject_CallFunctionObjArgs(run, views, call, NULL) : NULL;
+            Py_XDECREF(views);
+        }
+    }
     if (result && hot->missing) {
         Py_DECREF(result);
         result = PyObject_CallMethod(call, "missing_output", NULL);
     }
-    if (!result) result = failed(kernel, call, context);
+    if (!result) {
+        unstage_with_error(hot);
+        result = failed(kernel, call, context);
+    }
     Py_XDECREF(end(hot, NULL));
     Py_DECREF(hot);
     return result;

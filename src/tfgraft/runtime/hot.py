@@ -48,7 +48,7 @@ class HotCall(Call):
         super().__init__(api, inputs, outputs, declared_inputs, declared_outputs, data_inputs)
         self._cells = [slot.cell for slot in self._outputs]  # the C code looks at these
         self._hot = hot.Hot(self, tuple(api.address(f) for f in _FUNCTIONS), self._inputs, self._outputs)
-        vars(self).update({name: getattr(self._hot, name) for name in ("begin", "allocate", "finish", "end")})
+        vars(self).update({name: getattr(self._hot, name) for name in ("begin", "allocate", "stage", "finish", "end")})
 
     # Kept by the C code, for the methods of `Call` that it does not replace.
 
