@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from tfgraft.graph.view import TensorInfo
 from tfgraft.plugins.protocol import Array, Outputs
 from tfgraft.plugins.shape_rule import allocate_empty, shape_rule
@@ -63,13 +65,39 @@ class _Ready:
         for index, i in self._inputs:
             self._set(index, inputs[i])
         self._invoke()
-        for i, tensor in enumerate(self._outputs):
-            try:
-                result = tensor()
-            except ValueError:  # LiteRT makes no array without elements
-                outputs.allocate(i, tuple(map(int, self._interpreter.get_output_details()[i]["shape"])))
-                continue
+        for i in range(len(self._outputs)):
+            result = self._result(i)
             outputs.allocate(i, result.shape)[...] = result
+
+    def compute(self, inputs: Sequence[Array]) -> list[Array]:
+        for index, i in self._inputs:
+            self._set(index, inputs[i])
+        self._invoke()
+        try:
+            return [tensor().copy() for tensor in self._outputs]
+        except ValueError:
+            return [self._result(i).copy() for i in range(len(self._outputs))]
+
+    def _result(self, i: int) -> Array:
+        """Return a view of an output, which must not outlive the call."""
+        try:
+            result: Array = self._outputs[i]()
+        except ValueError:  # LiteRT makes no array without elements
+            detail = self._interpreter.get_output_details()[i]
+            return np.empty(tuple(map(int, detail["shape"])), detail["dtype"])
+        return result
+
+
+class _Empty:
+    """The `Outputs` of a call without elements: arrays in the order in which they are allocated."""
+
+    def __init__(self, types: Sequence[np.dtype[Any]]) -> None:
+        self._types = types
+        self.arrays: list[Array] = []
+
+    def allocate(self, i: int, shape: Sequence[int]) -> Array:
+        self.arrays.append(np.empty(tuple(shape), self._types[i]))
+        return self.arrays[-1]
 
 
 class LiteRtExecutor:
@@ -94,6 +122,7 @@ class LiteRtExecutor:
             _maker().make(model, threads, order, shapes), order, shapes
         )
         self._rule = shape_rule(inputs, outputs)
+        self._types = [np.dtype(info.dtype) for info in outputs]
         self._maximum = maximum
         self._idle: list[_Ready] = []
         self._lock = threading.Lock()
@@ -106,15 +135,29 @@ class LiteRtExecutor:
         Raises:
             EmptyInput: an input is empty and an output is not.
         """
-        if not all(array.size for array in inputs):
-            allocate_empty(self._rule, inputs, outputs)
-            return
         shapes = tuple([array.shape for array in inputs])
-        ready = self._take(shapes) or self._make(shapes)
+        ready = self._take(shapes)
+        if ready is None:
+            if not all(array.size for array in inputs):
+                allocate_empty(self._rule, inputs, outputs)
+                return
+            ready = self._make(shapes)
         ready.run(inputs, outputs)
-        with self._lock:
-            self._idle.append(ready)
-            del self._idle[: -self._maximum]
+        self._put(ready)
+
+    def compute(self, inputs: Sequence[Array]) -> list[Array]:
+        """See `tfgraft.plugins.protocol.HasCompute`; raises what `run` does."""
+        shapes = tuple([array.shape for array in inputs])
+        ready = self._take(shapes)
+        if ready is None:
+            if not all(array.size for array in inputs):
+                empty = _Empty(self._types)
+                allocate_empty(self._rule, inputs, empty)
+                return empty.arrays
+            ready = self._make(shapes)
+        results = ready.compute(inputs)
+        self._put(ready)
+        return results
 
     def _take(self, shapes: Shapes) -> _Ready | None:
         with self._lock:
@@ -122,3 +165,9 @@ class LiteRtExecutor:
                 if self._idle[i].shapes == shapes:
                     return self._idle.pop(i)
         return None
+
+    def _put(self, ready: _Ready) -> None:
+        with self._lock:
+            self._idle.append(ready)
+            if len(self._idle) > self._maximum:
+                del self._idle[: -self._maximum]

@@ -80,6 +80,20 @@ def test_what_no_engine_is_quicker_with_stays() -> None:
     _check(loaded, grafted)
 
 
+def test_nodes_that_tensorflow_does_not_run_by_themselves_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: Any) -> Any:
+        raise tf.errors.InternalError(None, None, "this kernel is for graphs as a whole")
+
+    monkeypatch.setattr("tfgraft.choice.measure.native_call", refuse)
+    loaded = _model(_heavy)
+    grafted = _optimize(loaded, Engine("quick", copies=True))
+    assert not grafted.report.clusters
+    (choice,) = grafted.report.choices
+    assert "does not run its nodes by themselves" in choice.reason
+    assert "this kernel is for graphs as a whole" in choice.reason
+    _check(loaded, grafted)
+
+
 def test_an_engine_that_is_wrong_is_out() -> None:
     loaded = _model(_heavy)
     grafted = _optimize(loaded, Engine("wrong", shift=0.5), Engine("right", copies=True))

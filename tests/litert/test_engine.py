@@ -158,3 +158,20 @@ def test_a_saved_model_runs_again(registry: Registry, tmp_path: Path) -> None:
     feed = tf.constant(RNG.standard_normal((3, 4)).astype(np.float32))
     (got,) = again.signatures["serving_default"](feed).values()
     np.testing.assert_allclose(got, model(feed), rtol=1e-5)
+
+
+def test_a_predictor_gets_arrays_of_its_own() -> None:
+    weights = RNG.standard_normal((4, 6)).astype(np.float32)
+
+    def dense() -> None:
+        tf.identity(tf.nn.relu(tf.matmul(v1.placeholder(tf.float32, [None, 4], "x"), weights)), name="out")
+
+    pipeline = tfgraft.default_pipeline(minimum_segment_size=1, cut_light=False)
+    grafted = tfgraft.optimize(build(dense), outputs=["out"], engine="litert", pipeline=pipeline, strict=True)
+    predict = grafted.predictor()
+    assert predict.is_direct
+    arrays = [RNG.standard_normal((rows, 4)).astype(np.float32) for rows in (3, 3, 5, 3, 0)]
+    results = [predict(array)[0] for array in arrays]
+    for array, result in zip(arrays, results, strict=True):
+        assert (result.shape, result.dtype) == ((len(array), 6), np.float32)
+        np.testing.assert_allclose(result, np.maximum(array @ weights, 0), rtol=1e-5, atol=1e-5)

@@ -18,6 +18,8 @@ class Contender:
         gain: what it saves against TensorFlow, the median of rounds, in milliseconds.
         error: relative L2 error of the worst output against the native segment.
         refusal: why it cannot be chosen, if it cannot: wrong, slower, or not run.
+        direct: the median of a call without TensorFlow around it, of those that are close to each other within it; 0
+            if that was not timed.
     """
 
     engine: str
@@ -25,6 +27,7 @@ class Contender:
     gain: float = 0.0
     error: float = 0.0
     refusal: str = ""
+    direct: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from tfgraft.choice.timing import Call
 from tfgraft.function import import_graph, uses_engines
 from tfgraft.graph.graph import Graph
-from tfgraft.graph.graphdef import from_graph_def, to_graph_def
+from tfgraft.graph.graphdef import from_graph_def, node_from_def, to_graph_def
 from tfgraft.graph.ref import TensorRef, control_source
-from tfgraft.graph.views import TENSORS, tensor_info
+from tfgraft.graph.views import TENSORS, const_value, tensor_info
+from tfgraft.load.check import RUNTIME_OP
 from tfgraft.load.model import NamedTensor
 from tfgraft.passes.base import PassContext
 from tfgraft.passes.build_engines import Built, renumbered
@@ -43,6 +44,27 @@ def engine_call(graph: Graph, built: Built, values: Mapping[TensorRef, Array], t
     graph_def, (name,) = grafted(graph, [built], ctx, strict=True)
     outputs = [f"{name}:{port}" for port in range(len(built.cluster.outputs))]
     return _call(graph_def, graph, built.cluster.inputs, outputs, values, threads)
+
+
+def direct_call(graph: Graph, built: Built, values: Mapping[TensorRef, Array], ctx: PassContext) -> Call | None:
+    """Return a call of the engine of a cluster without TensorFlow around it; None if the engine is not for that."""
+    from tfgraft.runtime import host_engine
+
+    graph_def, (name,) = grafted(graph, [built], ctx, strict=True)
+    nodes = {node.name: node for node in graph_def.node}
+    if nodes[name].op != RUNTIME_OP:
+        return None
+    reads = [text for text in nodes[name].input if control_source(text) is None]
+    constants = [nodes[TensorRef.parse(text).node] for text in reads[len(built.cluster.inputs) :]]
+    engine = host_engine(
+        nodes[name],
+        lambda: [const_value(node_from_def(node)) for node in constants],
+        graph_def.library.SerializeToString,
+    )
+    if engine is None:
+        return None
+    arrays = [np.ascontiguousarray(values[ref]) if values[ref].ndim else values[ref] for ref in built.cluster.inputs]
+    return lambda: engine.compute(arrays)
 
 
 def grafted(graph: Graph, built: Sequence[Built], ctx: PassContext, *, strict: bool) -> tuple[Any, list[str]]:

@@ -14,7 +14,7 @@ from tfgraft.cache.digest import digest
 from tfgraft.calibration.feeds import feeds_of
 from tfgraft.choice.assign import Candidate
 from tfgraft.choice.choice import NATIVE, Choice, Contender
-from tfgraft.choice.contenders import engine_call, native_call, session_threads
+from tfgraft.choice.contenders import direct_call, engine_call, native_call, session_threads
 from tfgraft.choice.search import Search
 from tfgraft.choice.timing import SIGMAS, Call, Comparison, compare
 from tfgraft.distance import distance
@@ -36,8 +36,14 @@ _GROSS = 5e-2
 """What no engine may be off, even if others agree with it: TensorFlow's own kernels are off by half of this at most."""
 _LEAST_SECONDS, _MOST_SECONDS = 0.2, 2.0
 """How long one set of nodes is timed."""
-_MEASURED = "engine times"
+_MEASURED = "engine times, direct ones too"
+_CLOSE, _CLOSE_MILLISECONDS = 1.2, 0.1
+"""How close to the quickest an engine is in TensorFlow for its own time to decide: by share, and besides."""
 _SWITCHES = ("Switch", "RefSwitch", "Merge", "RefMerge")
+
+
+class NotRunnable(Exception):
+    """TensorFlow cannot run a cluster's nodes by themselves; the message says why."""
 
 
 @dataclass
@@ -150,16 +156,20 @@ class Measurer:
             if not self.remaining:
                 return Choice(tuple(names), 0.0, (), reason="there was no time left to measure it"), None
             start = time.monotonic()
-            known = self._measured(group, seconds)
-            self._spent += time.monotonic() - start
+            try:
+                known = self._measured(group, seconds)
+            except NotRunnable as error:
+                return Choice(tuple(names), 0.0, (), reason=str(error)), None
+            finally:
+                self._spent += time.monotonic() - start
             if self.ctx.cache is not None:
                 self.ctx.cache.put(key, known, _MEASURED, f"{len(names)} nodes")
         native, rows = known
         contenders = tuple(Contender(*row) for row in rows)
-        winners = sorted((c for c in contenders if not c.refusal), key=lambda c: c.milliseconds)
+        winners = [c for c in contenders if not c.refusal]
         if not winners:
             return Choice(tuple(names), native, contenders), None
-        best = winners[0]
+        best = min([c for c in winners if c.direct] or winners, key=lambda c: c.direct or c.milliseconds)
         built = next(one for one in group if one.engine.engine == best.engine)
         return Choice(tuple(names), native, contenders, best.engine), built
 
@@ -170,8 +180,14 @@ class Measurer:
 
     def _measured(self, group: Sequence[Built], seconds: float) -> tuple[float, list[tuple[Any, ...]]]:
         """Return TensorFlow's milliseconds, and the fields of each engine's `Contender`."""
-        native = native_call(self.graph, group[0], self._values, self.threads)
-        wanted = list(native())  # type: ignore[call-overload]
+        try:
+            native = native_call(self.graph, group[0], self._values, self.threads)
+            wanted = list(native())  # type: ignore[call-overload]
+        except Exception as error:  # nodes that TensorFlow runs in the graph, and not apart from it
+            first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+            raise NotRunnable(
+                f"TensorFlow does not run its nodes by themselves, so nothing was measured: {first}"
+            ) from error
         calls: dict[str, Call] = {NATIVE: native}
         got: dict[str, list[Array]] = {}
         refused: dict[str, str] = {}
@@ -201,7 +217,26 @@ class Measurer:
             if not refusal and time_.gain < max(self.search.margin * times[NATIVE].milliseconds, SIGMAS * time_.noise):
                 refusal = "it is not quicker than TensorFlow"
             rows.append((engine, time_.milliseconds, time_.gain, errors.get(engine, 0.0), refusal))
-        return times[NATIVE].milliseconds, rows
+        direct = self._direct(group, {row[0]: row[1] for row in rows if not row[4]}, seconds / 2)
+        return times[NATIVE].milliseconds, [(*row, direct.get(row[0], 0.0)) for row in rows]
+
+    def _direct(self, group: Sequence[Built], times: Mapping[str, float], seconds: float) -> dict[str, float]:
+        """Return the milliseconds by themselves of engines that are close to each other in TensorFlow.
+
+        What TensorFlow takes for a call, and how much that varies, hides the differences of engines of a millisecond.
+        """
+        limit = min(times.values(), default=0.0) * _CLOSE + _CLOSE_MILLISECONDS
+        close = {engine for engine, milliseconds in times.items() if milliseconds <= limit}
+        calls: dict[str, Call] = {}
+        for one in group:
+            if one.engine.engine in close:
+                call = direct_call(self.graph, one, self._values, self.ctx)
+                if call is None:
+                    return {}
+                calls[one.engine.engine] = call
+        if len(calls) < 2:
+            return {}
+        return {engine: found.milliseconds for engine, found in compare(calls, seconds).items()}
 
 
 def _apart(wanted: Sequence[Array], got: Sequence[Array]) -> float:

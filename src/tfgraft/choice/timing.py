@@ -12,6 +12,8 @@ _SLICE = 0.004
 """Seconds that one slice of a contender lasts at least: many calls, if they are short."""
 _SETTLE = 0.002
 """Seconds of rest between contenders: engines' threads spin a while after a call."""
+_LONG = 0.2
+"""Seconds of a call from which on what the caches hold, and one more call to warm up, are not worth the time."""
 _LEAST, _MOST = 5, 60
 _MOST_CALLS = 64
 SIGMAS = 2.0
@@ -49,16 +51,20 @@ def compare(calls: Mapping[str, Call], seconds: float) -> dict[str, Comparison]:
             break
         for name, call in calls.items():
             time.sleep(_SETTLE)
-            call()  # the caches are the last contender's
-            times[name].append(1000 * _slice(call, counts[name]))
+            if counts[name]:
+                call()  # the caches are the last contender's
+            times[name].append(1000 * _slice(call, max(1, counts[name])))
     first = times[next(iter(calls))]
     return {name: _comparison(first, own) for name, own in times.items()}
 
 
 def _count(call: Call) -> int:
-    """Warm a contender up, and say how many calls make a slice."""
+    """Warm a contender up, and say how many calls make a slice; 0 if a single one is long."""
     call()
-    once = min(_slice(call, 1) for _ in range(2))
+    once = _slice(call, 1)
+    if once > _LONG:
+        return 0
+    once = min(once, _slice(call, 1))
     return max(1, min(_MOST_CALLS, int(_SLICE / max(once, 1e-7))))
 
 
