@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(hot_module() is None, reason="there is no compil
 class Staged:
     """y = x * 2 + 1 on buffers of its own from the first call on, or with the sizes that it is told to offer."""
 
-    extra: int = 0
+    extra: tuple[int, int] = (0, 0)
     asked: list[tuple[int, ...]] = field(default_factory=list)
     ran: list[int] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -46,8 +46,8 @@ class Staged:
                 (own, made),
                 compute,
                 (len(self.asked),),
-                [(own.ctypes.data, own.nbytes)],
-                [(made.ctypes.data, made.nbytes + self.extra)],
+                [(own.ctypes.data, own.nbytes + self.extra[0])],
+                [(made.ctypes.data, made.nbytes + self.extra[1])],
             )
 
 
@@ -105,15 +105,16 @@ def test_after_an_error_the_segment_answers_and_the_executor_is_asked_again() ->
     assert "the engine is tired" in cause
 
 
-def test_buffers_of_other_sizes_are_refused() -> None:
-    executor = Staged(extra=4)
+@pytest.mark.parametrize("extra", [(4, 0), (0, 4)])
+def test_buffers_of_other_sizes_are_refused(extra: tuple[int, int]) -> None:
+    executor = Staged(extra=extra)
     graph, name = _graph(executor)
     with session_of(graph) as session:
         for k in range(3):
             _check(session, name, 2, k)
     assert executor.ran == []
     (cause,) = tfgraft.runtime.counters().engines[name].causes
-    assert "not of the outputs' sizes" in cause
+    assert "not of its tensor's size" in cause
 
 
 def test_threads_have_buffers_of_their_own() -> None:

@@ -77,7 +77,8 @@ static void unstage(Hot *self) {
     Py_CLEAR(self->keep);
 }
 
-static int to_buffers(PyObject *list, int count, Buffer *buffers) {
+/* Take pairs of address and size, which must be the sizes of the tensors of `count` slots. */
+static int to_buffers(PyObject *list, int count, const Slot *slots, Buffer *buffers) {
     if (!PyList_Check(list) || PyList_Size(list) != count) {
         PyErr_SetString(PyExc_ValueError, "a buffer for each tensor is needed");
         return 0;
@@ -85,8 +86,14 @@ static int to_buffers(PyObject *list, int count, Buffer *buffers) {
     for (int i = 0; i < count; i++) {
         PyObject *number;
         Py_ssize_t bytes;
+        long long needed;
         if (!PyArg_ParseTuple(PyList_GetItem(list, i), "On", &number, &bytes)) return 0;
         if (!to_pointer(number, &buffers[i].address)) return 0;
+        if (!attribute(slots[i].slot, "nbytes", NULL, &needed)) return 0;
+        if (bytes != needed) {
+            PyErr_SetString(PyExc_ValueError, "a buffer is not of its tensor's size");
+            return 0;
+        }
         buffers[i].bytes = (size_t)bytes;
     }
     return 1;
@@ -99,15 +106,12 @@ static PyObject *stage(Hot *self, PyObject *args) {
     PyObject *keep, *run, *arguments, *inputs, *outputs;
     if (!PyArg_ParseTuple(args, "OOO!OO", &keep, &run, &PyTuple_Type, &arguments, &inputs, &outputs)) return NULL;
     unstage(self);
-    if (!to_buffers(inputs, self->inputs, self->buffers)) return NULL;
-    if (!to_buffers(outputs, self->outputs, self->buffers + self->inputs)) return NULL;
-    for (int i = 0; i < self->outputs; i++) {
-        Slot *slot = &self->slots[self->inputs + i];
-        if (self->missing || !slot->shape || slot->bytes != self->buffers[self->inputs + i].bytes) {
-            PyErr_SetString(PyExc_ValueError, "the buffers of outputs are not of the outputs' sizes");
-            return NULL;
-        }
+    if (self->missing) {
+        PyErr_SetString(PyExc_ValueError, "not all outputs have been allocated");
+        return NULL;
     }
+    if (!to_buffers(inputs, self->inputs, self->slots, self->buffers)) return NULL;
+    if (!to_buffers(outputs, self->outputs, self->slots + self->inputs, self->buffers + self->inputs)) return NULL;
     self->keep = Py_NewRef(keep);
     self->run = Py_NewRef(run);
     self->arguments = Py_NewRef(arguments);
