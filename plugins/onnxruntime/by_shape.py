@@ -71,14 +71,14 @@ class ByShape:
             return self._general
         with self._lock:
             if key not in self._own:
-                self._row, self._wanted = 0, 2 * self._wanted
-                self._add(key)
+                self._row = 0
+                sizes = self._sizes(key)
+                if sizes is not None:
+                    self._wanted *= 2
+                    self._add(key, sizes)
             return self._own.get(key, self._general)
 
-    def _add(self, key: Any) -> None:
-        sizes = self._sizes(key)
-        if sizes is None:
-            return
+    def _add(self, key: Any, sizes: Dims) -> None:
         try:
             made = self._make(sizes)
         except Exception as error:  # ONNX Runtime raises several kinds of its own
