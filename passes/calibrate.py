@@ -17,7 +17,7 @@ from tfgraft.graph.views import const_source, tensor_infos
 from tfgraft.load.model import LoadedModel
 from tfgraft.passes.base import PassContext, PassResult
 from tfgraft.passes.quantize_plan import plan_quantization
-from tfgraft.plugins.protocol import int8_rules
+from tfgraft.plugins.int8_rules import int8_rules
 from tfgraft.registry.registry import Registry
 
 CALIBRATION = "calibration"

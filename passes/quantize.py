@@ -29,7 +29,7 @@ from tfgraft.passes.form_clusters import CLUSTER, FormClusters
 from tfgraft.passes.quantize_plan import Kernel, QuantizationPlan, plan_quantization
 from tfgraft.passes.regroup import PRECISION, regroup
 from tfgraft.passes.tag_support import TagSupport
-from tfgraft.plugins.protocol import int8_rules
+from tfgraft.plugins.int8_rules import int8_rules
 
 Ranges = dict[TensorRef, tuple[float, float]]
 """The least and the largest value of each activation that is quantized."""

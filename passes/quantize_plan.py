@@ -15,7 +15,7 @@ from tfgraft.graph.graph import Graph
 from tfgraft.graph.ref import TensorRef
 from tfgraft.graph.views import const_source, tensor_info
 from tfgraft.passes.quantize_signs import never_negative
-from tfgraft.plugins.protocol import Int8Rules
+from tfgraft.plugins.int8_rules import Int8Rules
 
 QUANTIZED = frozenset(
     {f"QuantizeAndDequantizeV{i}" for i in (2, 3, 4)}

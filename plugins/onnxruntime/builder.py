@@ -13,6 +13,7 @@ import tensorflow as tf
 from tfgraft.cache.code import version_of
 from tfgraft.graph.view import TensorInfo
 from tfgraft.graph.views import const_info, const_value
+from tfgraft.plugins.int8_rules import Int8Rules
 from tfgraft.plugins.onnxruntime.int8 import INT8
 from tfgraft.plugins.onnxruntime.options import CPU, CUDA, OnnxRuntimeOptions
 from tfgraft.plugins.onnxruntime.session import lay_out_weights, make_session
@@ -25,7 +26,6 @@ from tfgraft.plugins.protocol import (
     Device,
     DeviceExecutor,
     Executor,
-    Int8Rules,
 )
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported
 

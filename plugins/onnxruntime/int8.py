@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tfgraft.plugins.protocol import Int8Rules
+from tfgraft.plugins.int8_rules import Int8Rules
 
 INT8 = Int8Rules(
     unsigned=True,

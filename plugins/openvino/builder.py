@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 
 from tfgraft.cache.code import version_of
 from tfgraft.graph.views import const_info, const_value
+from tfgraft.plugins.int8_rules import Int8Rules
 from tfgraft.plugins.openvino.int8 import INT8
 from tfgraft.plugins.openvino.model import compile_model, reason, weights_as_inputs
 from tfgraft.plugins.openvino.options import OpenVinoOptions
-from tfgraft.plugins.protocol import Array, BuildContext, BuildError, BuiltEngine, Cluster, Device, Executor, Int8Rules
+from tfgraft.plugins.protocol import Array, BuildContext, BuildError, BuiltEngine, Cluster, Device, Executor
 from tfgraft.registry.support import SUPPORTED, Support, Unsupported
 
 _QUANTIZED = frozenset({"int8", "uint8"})

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from tfgraft.graph.views import const_info, tensor_info
-from tfgraft.plugins.protocol import Array, BuildContext, BuildError, BuiltEngine, Cluster, Device, Executor, Int8Rules
+from tfgraft.plugins.int8_rules import Int8Rules
+from tfgraft.plugins.protocol import Array, BuildContext, BuildError, BuiltEngine, Cluster, Device, Executor
 from tfgraft.plugins.reference.options import ReferenceOptions
 from tfgraft.plugins.tensorrt.builder import TensorRtBuilder
 from tfgraft.registry.support import Support

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from tfgraft.graph.views import const_info, tensor_info
+from tfgraft.plugins.int8_rules import Int8Rules
 from tfgraft.plugins.protocol import (
     Array,
     BuildContext,
@@ -16,7 +17,6 @@ from tfgraft.plugins.protocol import (
     Cluster,
     Device,
     DeviceExecutor,
-    Int8Rules,
     OptionError,
 )
 from tfgraft.plugins.tensorrt.flavour import NoTensorRt, available, find_flavour

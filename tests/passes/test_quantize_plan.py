@@ -17,8 +17,8 @@ from tfgraft.passes.infer_shapes import InferShapes
 from tfgraft.passes.pipeline import Pipeline
 from tfgraft.passes.prune import Prune
 from tfgraft.passes.quantize_plan import QuantizationPlan, plan_quantization
+from tfgraft.plugins.int8_rules import Int8Rules
 from tfgraft.plugins.onnxruntime.int8 import INT8 as ONNX_RUNTIME
-from tfgraft.plugins.protocol import Int8Rules
 from tfgraft.plugins.tensorrt.int8 import INT8 as TENSORRT
 from tfgraft.registry.registry import Registry
 

@@ -18,7 +18,7 @@ from tfgraft.passes.form_clusters import CLUSTER
 from tfgraft.passes.quantize import Quantize, quantized_values
 from tfgraft.passes.quantize_plan import plan_quantization
 from tfgraft.passes.regroup import PRECISION
-from tfgraft.plugins.protocol import int8_rules
+from tfgraft.plugins.int8_rules import int8_rules
 from tfgraft.precision.switchboard import Place, Switchboard, make_switchboard
 
 _TYPES = {"FP16": "float16", "BF16": "bfloat16"}
