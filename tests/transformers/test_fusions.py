@@ -383,20 +383,3 @@ def test_others_than_onnx_runtime_get_onnx_alone() -> None:
     assert _ops(made)["LayerNormalization"] == 1
     _, made, _ = _converted(build, [X])
     assert {node.op_type for node in made.model.graph.node if node.domain} == {"MultiHeadAttention", "FastGelu"}
-
-
-def test_an_output_is_as_large_as_an_input_where_onnx_can_tell() -> None:
-    """TensorFlow forgets it behind Reshapes; other inputs' unknown sizes are not mistaken for it."""
-
-    def build(x: Any, ids: Any) -> Any:
-        rows = tf.reshape(x, (-1, 12))
-        y = tf.reshape(tf.nn.relu(tf.matmul(rows, WEIGHTS)), tf.concat([tf.shape(x)[:-1], [20]], 0))
-        return tf.reshape(tf.matmul(tf.reshape(y, (-1, 20)), WEIGHTS.T), tf.shape(x)), tf.cast(ids, tf.int64) + 1
-
-    _, made, _ = _converted(build, [X, np.arange(9, dtype=np.int32)], dynamic=((None, None, 12), (None,)))
-    (x, ids), (y, plus) = made.inputs, made.outputs
-    assert x.shape is not None
-    assert min(x.shape) < -1
-    assert y.shape == x.shape
-    assert plus.shape == ids.shape
-    assert not set(ids.shape or ()) & set(x.shape)
