@@ -230,8 +230,12 @@ class Measurer:
         calls: dict[str, Call] = {}
         for one in group:
             if one.engine.engine in close:
-                call = direct_call(self.graph, one, self._values, self.ctx)
-                if call is None:
+                try:
+                    call = direct_call(self.graph, one, self._values, self.ctx)
+                    if call is None:
+                        return {}
+                    call()
+                except Exception:  # an engine may fail in any way: its time within TensorFlow decides
                     return {}
                 calls[one.engine.engine] = call
         if len(calls) < 2:
