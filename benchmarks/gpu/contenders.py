@@ -18,6 +18,7 @@ import tensorflow as tf
 import tfgraft
 from benchmarks.gpu.wait import node_timer, waiter
 from benchmarks.precision.models import keras_model
+from tfgraft.direct import Direct, find_direct
 from tfgraft.function import make_function
 from tfgraft.load import load
 
@@ -84,12 +85,19 @@ def _tensorflow(name: str, net: Net, policy: str, compiled: bool) -> Contender:
 
 
 def _grafted(name: str, net: Net, precision: str, settings: dict[str, str]) -> Contender:
-    grafted = tfgraft.optimize(
-        load(net.model()), precision=precision, providers=[(CUDA, settings)], strict=True, engine="onnxruntime"
-    )
-    engines = [node for node in grafted.graph_def.node if node.op == tfgraft.runtime.OP_NAME]
-    assert len(engines) == 1, f"{len(engines)} engines"
+    grafted, _ = _optimized(net, precision, settings)
     return Contender(name, partial(_called, grafted.function(), waits=False), node_timer())
+
+
+def _optimized(net: Net, precision: str, settings: dict[str, str]) -> tuple[tfgraft.Grafted, Direct]:
+    """Return a net with one engine of ONNX Runtime for all of it, and where that is."""
+    loaded = load(net.model())
+    grafted = tfgraft.optimize(
+        loaded, precision=precision, providers=[(CUDA, settings)], strict=True, engine="onnxruntime"
+    )
+    direct = find_direct(grafted.graph_def, loaded)
+    assert direct is not None, "it takes more than one engine"
+    return grafted, direct
 
 
 def _xla(net: Net) -> Contender:
@@ -138,14 +146,9 @@ def _engine_alone(name: str, net: Net, precision: str, settings: dict[str, str])
     from tfgraft.plugins.onnxruntime.session import lay_out_weights
     from tfgraft.runtime.node import read_metadata
 
-    grafted = tfgraft.optimize(
-        load(net.model()), precision=precision, providers=[(CUDA, settings)], strict=True, engine="onnxruntime"
-    )
-    nodes = {node.name: node for node in grafted.graph_def.node}
-    (node,) = [each for each in nodes.values() if each.op == tfgraft.runtime.OP_NAME]
-    built = read_metadata(node.attr["metadata"].s).built("onnxruntime", node.attr["payload"].s)
-    reads = [name.split(":")[0] for name in node.input if not name.startswith("^")]
-    weights = [tf.make_ndarray(nodes[name].attr["value"].tensor) for name in reads[len(built.inputs) :]]
+    _, direct = _optimized(net, precision, settings)
+    attr, weights = direct.node.attr, direct.weights()
+    built = read_metadata(attr["metadata"].s).built("onnxruntime", attr["payload"].s)
     return _session(name, built.payload, lay_out_weights(ort, built.metadata["weights"], weights), settings)
 
 

@@ -138,21 +138,24 @@ def _fuse(
     taken = [0]
     for name, (ref, perm) in ctx.held_values().items():
         info = tensor_info(graph, ref)
-        known = shapes if info.dtype == "float32" else half if halves and info.dtype == "float16" else None
+        table = shapes if info.dtype == "float32" else half if halves and info.dtype == "float16" else None
         taken.extend(info.shape or ())
-        if known is not None and info.shape is not None:
+        if table is not None and info.shape is not None:
             order = range(len(info.shape)) if perm is None else perm
-            known[name] = tuple(1 if d == UNIT else info.shape[d] for d in order)
+            table[name] = tuple(1 if d == UNIT else info.shape[d] for d in order)
     if any(node.op_type == "MatMul" for node in ctx.nodes):
         shapes, half = inferred_shapes(ctx, inputs, outputs, shapes, half, min(taken))
+    known = {**shapes, **half}
     fusions = [*_FUSIONS, *(_CONTRIB_FUSIONS if CONTRIB in domains else ())]
     for fuse in (*fusions, *(_INTEGER_FUSIONS if "int32" in ctx.quantized else ())):
-        of_half = half if fuse in _HALF_FUSIONS else {}
-        rewriter = Rewriter(ctx, {**shapes, **of_half}, lambda ref: const_value(graph.node(ref.node)), of_half.keys())
+        of_half = fuse in _HALF_FUSIONS
+        rewriter = Rewriter(
+            ctx, known if of_half else shapes, lambda ref: const_value(graph.node(ref.node)), half if of_half else ()
+        )
         if fuse(rewriter):
             rewriter.finish()
             ctx.drop_unread(output.name for output in outputs)
-    return {**shapes, **half}
+    return known
 
 
 def _convert(ctx: OnnxContext, graph: Graph, registry: Registry, sets: tuple[str, ...], name: str) -> None:

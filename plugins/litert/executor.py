@@ -135,36 +135,32 @@ class LiteRtExecutor:
         Raises:
             EmptyInput: an input is empty and an output is not.
         """
-        shapes = tuple([array.shape for array in inputs])
-        ready = self._take(shapes)
+        ready = self._take(inputs)
         if ready is None:
-            if not all(array.size for array in inputs):
-                allocate_empty(self._rule, inputs, outputs)
-                return
-            ready = self._make(shapes)
+            allocate_empty(self._rule, inputs, outputs)
+            return
         ready.run(inputs, outputs)
         self._put(ready)
 
     def compute(self, inputs: Sequence[Array]) -> list[Array]:
         """See `tfgraft.plugins.protocol.HasCompute`; raises what `run` does."""
-        shapes = tuple([array.shape for array in inputs])
-        ready = self._take(shapes)
+        ready = self._take(inputs)
         if ready is None:
-            if not all(array.size for array in inputs):
-                empty = _Empty(self._types)
-                allocate_empty(self._rule, inputs, empty)
-                return empty.arrays
-            ready = self._make(shapes)
+            empty = _Empty(self._types)
+            allocate_empty(self._rule, inputs, empty)
+            return empty.arrays
         results = ready.compute(inputs)
         self._put(ready)
         return results
 
-    def _take(self, shapes: Shapes) -> _Ready | None:
+    def _take(self, inputs: Sequence[Array]) -> _Ready | None:
+        """Return an interpreter for inputs of these shapes; None if one of them is empty, for which there is none."""
+        shapes = tuple([array.shape for array in inputs])
         with self._lock:
             for i in range(len(self._idle) - 1, -1, -1):
                 if self._idle[i].shapes == shapes:
                     return self._idle.pop(i)
-        return None
+        return self._make(shapes) if all(array.size for array in inputs) else None
 
     def _put(self, ready: _Ready) -> None:
         with self._lock:

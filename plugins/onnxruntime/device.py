@@ -10,7 +10,7 @@ from typing import Any
 
 from tfgraft.graph.view import TensorInfo
 from tfgraft.plugins.onnxruntime.captured import NOT_CAPTURED, Captured, Lane, Port
-from tfgraft.plugins.onnxruntime.options import CUDA, OnnxRuntimeOptions
+from tfgraft.plugins.onnxruntime.options import CUDA, OnnxRuntimeOptions, provider_name
 from tfgraft.plugins.onnxruntime.session import make_session
 from tfgraft.plugins.protocol import BuiltEngine, DeviceArray, DeviceOutputs
 from tfgraft.plugins.shape_rule import shape_rule
@@ -184,10 +184,10 @@ def _on_lane(options: OnnxRuntimeOptions, lane: Lane, capture: bool) -> OnnxRunt
         # TensorFlow has the rest of the memory; by default each extension would double it.
         "arena_extend_strategy": "kSameAsRequested",
     }
-    providers: list[Any] = []
-    for provider in options.providers or ():
-        name, settings = (provider, {}) if isinstance(provider, str) else provider
-        providers.append((name, {**own, **settings}) if name == CUDA else provider)
+    providers = [
+        (CUDA, {**own, **({} if provider == CUDA else provider[1])}) if provider_name(provider) == CUDA else provider
+        for provider in options.providers or ()
+    ]
     return replace(options, providers=tuple(providers))
 
 

@@ -90,7 +90,7 @@ class OnnxRuntimeOptions:
     @property
     def provider_names(self) -> list[str]:
         """The providers without their options."""
-        return [provider if isinstance(provider, str) else provider[0] for provider in self.providers or (CPU,)]
+        return [provider_name(provider) for provider in self.providers or (CPU,)]
 
     @property
     def on_gpu(self) -> bool:
@@ -130,9 +130,14 @@ class OnnxRuntimeOptions:
         have = set(ort.get_available_providers())
         chosen: list[Any] = []
         for provider in self.providers or (CPU,):
-            name = provider if isinstance(provider, str) else provider[0]
-            if name in have:
-                chosen.append(provider if isinstance(provider, str) else (name, dict(provider[1])))
-        if CPU not in [c if isinstance(c, str) else c[0] for c in chosen]:
+            if provider_name(provider) in have:
+                chosen.append(provider if isinstance(provider, str) else (provider[0], dict(provider[1])))
+        if CPU not in map(provider_name, chosen):
             chosen.append(CPU)
         return chosen
+
+
+def provider_name(provider: Any) -> str:
+    """Return the name of a provider that is given with options, or without."""
+    name: str = provider if isinstance(provider, str) else provider[0]
+    return name

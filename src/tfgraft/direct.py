@@ -38,6 +38,12 @@ class Direct:
         return [const_value(node_from_def(node)) for node in self.constants]
 
 
+def weights_of(nodes: Mapping[str, Any], engine: Any) -> list[Array]:
+    """Return the values of an engine node's weights, which are constants of its graph; `nodes` are that by name."""
+    reads = [text for text in engine.input if control_source(text) is None][engine.attr["data_inputs"].i :]
+    return [const_value(node_from_def(nodes[TensorRef.parse(text).node])) for text in reads]
+
+
 def find_direct(graph_def: Any, loaded: LoadedModel) -> Direct | None:
     """Return the engine node that computes the whole model, or None if anything else takes part in it."""
     nodes = {node.name: node for node in graph_def.node}

@@ -10,11 +10,12 @@ import pytest
 import tensorflow as tf
 
 import tfgraft
+from tests.onnxruntime.engines import engines_in
 from tests.passes.graft import build, v1
 from tfgraft.load import load
 from tfgraft.plugins.onnxruntime import builder as module
 from tfgraft.plugins.onnxruntime.by_shape import ByShape
-from tfgraft.plugins.protocol import BuiltEngine, Device
+from tfgraft.plugins.protocol import Device
 
 _WEIGHTS = np.random.default_rng(0).standard_normal((4, 6)).astype(np.float32)
 
@@ -30,11 +31,7 @@ def _anchors() -> None:
 def _executor(**options: Any) -> Any:
     pipeline = tfgraft.default_pipeline(minimum_segment_size=1, cut_light=False)
     grafted = tfgraft.optimize(load(build(_anchors), outputs=["out"]), pipeline=pipeline, strict=True, **options)
-    (node,) = [node for node in grafted.graph_def.node if node.op == "TfGraft>Engine"]
-    from tfgraft.runtime.node import read_metadata
-
-    signature = read_metadata(node.attr["metadata"].s)
-    engine: BuiltEngine = signature.built("onnxruntime", node.attr["payload"].s)
+    (engine,) = engines_in(grafted.graph_def)
     weights = [np.asarray(_WEIGHTS) for _ in engine.weights]
     return module.OnnxRuntimeBuilder().load(engine, weights, Device())
 

@@ -7,15 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 import tensorflow as tf
 
 import tfgraft
+from tests.onnxruntime.engines import ops_in
 from tests.passes.graft import build, v1
 from tests.runtime.graphs import session_of
 from tfgraft.load import load
-from tfgraft.runtime.node import read_metadata
 
 _RANDOM = np.random.default_rng(0)
 _KERNEL = _RANDOM.standard_normal((3, 3, 3, 4)).astype(np.float32)
@@ -74,12 +73,7 @@ def _check(emit: Emit, size: int | None) -> Counter[str]:
             x = _RANDOM.standard_normal((2, side, side, 3)).astype(np.float32)
             want, got = (each.run("out:0", {"x:0": x}) for each in (original, session))
             np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
-    found: Counter[str] = Counter()
-    for node in grafted.graph_def.node:
-        if node.op == "TfGraft>Engine":
-            built = read_metadata(node.attr["metadata"].s).built("onnxruntime", node.attr["payload"].s)
-            found.update(each.op_type for each in onnx.load_from_string(built.payload).graph.node)
-    return found
+    return ops_in(grafted.graph_def)
 
 
 @pytest.mark.parametrize("size", [8, None])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -120,20 +120,11 @@ def test_buffers_of_other_sizes_are_refused(extra: tuple[int, int]) -> None:
 def test_threads_have_buffers_of_their_own() -> None:
     executor = Staged()
     graph, name = _graph(executor)
-    wrong: list[BaseException] = []
-    with session_of(graph) as session:
+    with session_of(graph) as session, ThreadPoolExecutor(4) as pool:
 
         def work(k: int) -> None:
-            try:
-                for i in range(200):
-                    _check(session, name, 2 + (i // 50 + k) % 2, i + 1000 * k)
-            except BaseException as error:
-                wrong.append(error)
+            for i in range(200):
+                _check(session, name, 2 + (i // 50 + k) % 2, i + 1000 * k)
 
-        threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert wrong == []
+        list(pool.map(work, range(4)))
     assert executor.ran

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from onnx import helper
+
 from tfgraft.converters.onnx.fusions.quantized_pad import is_zero
 from tfgraft.converters.onnx.fusions.rewriter import Rewriter
 
@@ -45,25 +47,23 @@ def _above(rewriter: Rewriter, window: Any) -> tuple[Any | None, list[Any]]:
 
 def _pads(rewriter: Rewriter, pad: Any, between: list[Any], window: Any) -> list[int] | None:
     """Return the pads of the two together, None if they are not both constant, zero, and of the image's sides alone."""
-    amounts = rewriter.array(pad.input[1])
-    attrs = {attribute.name: attribute for attribute in window.attribute}
+    amounts, attrs = rewriter.array(pad.input[1]), _attrs(window)
     if amounts is None or not is_zero(rewriter, pad) or "auto_pad" in attrs:
         return None
     pairs = amounts.reshape(2, -1)
     for node in between:
         if node.op_type == "Transpose":
-            pairs = pairs[:, [int(axis) for axis in node.attribute[0].ints]]
+            pairs = pairs[:, _attrs(node)["perm"]]
     if pairs[:, :2].any() or (pairs < 0).any():
         return None
     added = [int(amount) for amount in pairs[:, 2:].reshape(-1)]
-    own = list(attrs["pads"].ints) if "pads" in attrs else [0] * len(added)
-    return [a + b for a, b in zip(added, own, strict=True)]
+    return [a + b for a, b in zip(added, attrs.get("pads", [0] * len(added)), strict=True)]
 
 
 def _takes_zeros(rewriter: Rewriter, pad: Any, pads: list[int], window: Any) -> bool:
     """Tell whether a maximum is the same with and without zeros at the edge: every window has a value of the image."""
-    sizes = {a.name: list(a.ints) for a in window.attribute}
-    kernel, dense = sizes["kernel_shape"], all(d == 1 for d in sizes.get("dilations", ()))
+    attrs = _attrs(window)
+    kernel, dense = attrs["kernel_shape"], all(d == 1 for d in attrs.get("dilations", ()))
     inside = dense and all(amount < size for amount, size in zip(pads, [*kernel, *kernel], strict=True))
     return inside and rewriter.maker(pad.input[0], *_NEVER_NEGATIVE) is not None
 
@@ -75,10 +75,9 @@ def _rewrite(rewriter: Rewriter, pad: Any, between: list[Any], window: Any, pads
     value = pad.input[0]
     for node in between:
         value = ctx.node(node.op_type, [value], **_attrs(node))
-    ctx.node(window.op_type, [value, *window.input[1:]], pads=pads, **_attrs(window))
+    ctx.node(window.op_type, [value, *window.input[1:]], **{**_attrs(window), "pads": pads})
     rewriter.replace([pad, *between, window], window, start)
 
 
 def _attrs(node: Any) -> dict[str, Any]:
-    """Return a node's attributes other than its pads."""
-    return {a.name: a.i if a.type == a.INT else list(a.ints) for a in node.attribute if a.name != "pads"}
+    return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,12 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tfgraft.choice.timing import Call
+from tfgraft.direct import weights_of
 from tfgraft.function import import_graph, uses_engines
 from tfgraft.graph.graph import Graph
-from tfgraft.graph.graphdef import from_graph_def, node_from_def, to_graph_def
+from tfgraft.graph.graphdef import from_graph_def, to_graph_def
 from tfgraft.graph.ref import TensorRef, control_source
-from tfgraft.graph.views import TENSORS, const_value, tensor_info
+from tfgraft.graph.views import TENSORS, tensor_info
 from tfgraft.load.check import RUNTIME_OP
 from tfgraft.load.model import NamedTensor
 from tfgraft.passes.base import PassContext
@@ -54,13 +56,8 @@ def direct_call(graph: Graph, built: Built, values: Mapping[TensorRef, Array], c
     nodes = {node.name: node for node in graph_def.node}
     if nodes[name].op != RUNTIME_OP:
         return None
-    reads = [text for text in nodes[name].input if control_source(text) is None]
-    constants = [nodes[TensorRef.parse(text).node] for text in reads[len(built.cluster.inputs) :]]
-    engine = host_engine(
-        nodes[name],
-        lambda: [const_value(node_from_def(node)) for node in constants],
-        graph_def.library.SerializeToString,
-    )
+    weights = partial(weights_of, nodes, nodes[name])
+    engine = host_engine(nodes[name], weights, graph_def.library.SerializeToString)
     if engine is None:
         return None
     arrays = [np.ascontiguousarray(values[ref]) if values[ref].ndim else values[ref] for ref in built.cluster.inputs]

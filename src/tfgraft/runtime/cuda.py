@@ -67,11 +67,7 @@ class Cuda:
 
     def copy(self, target: int, source: int, nbytes: int, stream: int) -> None:
         """Queue a copy within the device's memory on a stream."""
-        if not nbytes:
-            return
-        # As few frames as can be: engines copy at each call.
-        function = self._functions.get("cuMemcpyDtoDAsync_v2")
-        if function is None or function(target, source, nbytes, stream):
+        if nbytes:
             self._call("cuMemcpyDtoDAsync_v2", target, source, nbytes, stream)
 
     def new_stream(self) -> int:
