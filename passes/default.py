@@ -5,6 +5,7 @@ from __future__ import annotations
 from tfgraft.passes.base import Pass
 from tfgraft.passes.build_engines import BuildEngines
 from tfgraft.passes.decompose import Decompose
+from tfgraft.passes.fold_shapes import FoldShapes
 from tfgraft.passes.form_clusters import FormClusters
 from tfgraft.passes.free_constants import FreeConstants
 from tfgraft.passes.fuse_dilations import FuseDilations
@@ -42,9 +43,10 @@ def default_pipeline(
     passes: list[Pass] = [Prune(), JoinQuantizers()]
     if grappler:
         passes.append(Grappler(tuple(grappler)))
+    passes += [FreeConstants(), InferShapes()]
+    if "constfold" in grappler:
+        passes.append(FoldShapes())
     passes += [
-        FreeConstants(),
-        InferShapes(),
         InlineCalls(),
         FuseDilations(),
         Decompose(),

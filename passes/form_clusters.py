@@ -12,6 +12,7 @@ import numpy as np
 from tfgraft.graph.collector import collector_paused
 from tfgraft.graph.dtypes import PLAIN
 from tfgraft.graph.facts import Fact
+from tfgraft.graph.functions import LOOPS
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.ref import TensorRef
 from tfgraft.graph.view import TensorInfo
@@ -45,7 +46,7 @@ class FormClusters:
         maximum_segment_size: larger clusters are cut into several; None for no limit.
         maximum_engines: keep this many clusters, the largest; None for no limit.
         cut_light: leave out clusters that are not worth an engine call (see `tfgraft.passes.work`) beside others
-            that are; where all are light, those of less than half the size of the largest.
+            that are, or in the body of a loop; where all are light, those of less than half the size of the largest.
     """
 
     minimum_segment_size: int = 3
@@ -77,7 +78,7 @@ class FormClusters:
             tags = one.facts.table(TAG)
             candidates = [name for name, tag in tags.items() if tag.role == "candidate" and name in one]
             found.extend((one, group) for group in self.groups(one, candidates))
-        clusters = note_clusters(graphs, self._largest(_outermost(graphs, self._worthwhile(found))), ctx)
+        clusters = note_clusters(graphs, self._largest(_outermost(graphs, self._worthwhile(graphs, found))), ctx)
         return PassResult(summary=f"{len(clusters)} clusters, {sum(c.size for c in clusters)} nodes")
 
     def groups(self, graph: Graph, candidates: Iterable[str]) -> list[list[str]]:
@@ -126,14 +127,18 @@ class FormClusters:
             return "Nothing reads what its cluster would compute."
         return ""
 
-    def _worthwhile(self, found: list[tuple[Graph, list[str]]]) -> list[tuple[Graph, list[str]]]:
-        light = [is_light(graph, group) for graph, group in found]
+    def _worthwhile(
+        self, graphs: Mapping[str, Graph], found: list[tuple[Graph, list[str]]]
+    ) -> list[tuple[Graph, list[str]]]:
+        repeated = _repeated(graphs)
+        light = [is_light(graph, group, graph.name in repeated) for graph, group in found]
         sizes = [sum(_tag(graph, name).weight for name in group) for graph, group in found]
-        # Where all are light, nobody can say much without measuring: the larger ones stay.
+        # Where all are light, nobody can say much without measuring: the larger ones stay. In a loop a wrong guess
+        # costs at each step.
         least = max(sizes) / 2 if found and all(light) else math.inf
         kept = []
         for (graph, group), is_small, size in zip(found, light, sizes, strict=True):
-            if self.cut_light and is_small and size < least:
+            if self.cut_light and is_small and (size < least or graph.name in repeated):
                 reason = "Its cluster is a few light ops, quicker in TensorFlow than the call of an engine."
                 graph.facts.update(LEFT_OUT, dict.fromkeys(group, reason))
             else:
@@ -181,6 +186,17 @@ def note_bodies(graphs: Mapping[str, Graph], clusters: Sequence[Cluster], before
             tags = graphs[name].facts.table(TAG)
             inside = [node for node, tag in tags.items() if tag.role == "candidate" and node in graphs[name]]
             graphs[name].facts.update(CLUSTER, dict.fromkeys(inside, cluster.id))
+
+
+def _repeated(graphs: Mapping[str, Graph]) -> set[str]:
+    """Return the functions that loops call, directly or not."""
+    return {
+        name
+        for graph in graphs.values()
+        for node in graph
+        if node.op in LOOPS
+        for name in graph.library.reachable([node])
+    }
 
 
 def _outermost(graphs: Mapping[str, Graph], found: Sequence[tuple[Graph, list[str]]]) -> list[tuple[Graph, list[str]]]:

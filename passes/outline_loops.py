@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from tfgraft.graph.attrs import Attrs, DType, FunctionRef
 from tfgraft.graph.dtypes import PLAIN
+from tfgraft.graph.functions import LOOPS
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.node import Node
 from tfgraft.graph.ref import TensorRef
@@ -24,8 +25,6 @@ from tfgraft.passes.segment import segment_function
 from tfgraft.passes.tag_support import TAG, Tag, sets_of
 from tfgraft.plugins.protocol import Cluster
 from tfgraft.registry.support import Supported, Unsupported
-
-LOOPS = frozenset({"While", "StatelessWhile"})
 
 
 @dataclass(frozen=True)

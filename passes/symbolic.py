@@ -18,7 +18,7 @@ _LARGEST = 64
 
 @dataclass(frozen=True)
 class Linear:
-    """An integer `constant + sum of count * atom`; an atom is an element of a tensor that is opaque."""
+    """An integer `constant + sum of count * atom`; an atom is a size, or an element of a tensor, that is not known."""
 
     constant: int = 0
     atoms: tuple[tuple[str, int], ...] = ()
@@ -96,7 +96,24 @@ def _compute(graph: Graph, ref: TensorRef) -> Symbolic | None:
         return None if data is None else np.squeeze(data, axes or None)
     if op == "StridedSlice":
         return _strided_slice(graph, ref.node)
+    if op == "GatherV2":
+        data, which = symbolic(graph, inputs[0]), _known(graph, inputs[1])
+        if data is None or which is None or data.ndim != 1 or np.any((which < 0) | (which >= data.size)):
+            return None
+        return _map(which, lambda i: data[i])
+    if op == "Shape":
+        return _shape(graph, inputs[0])
     return None
+
+
+def _shape(graph: Graph, ref: TensorRef) -> Symbolic | None:
+    info = tensor_info(graph, ref)
+    sizes = info.shape
+    if sizes is None or info.dtype == "variant":  # a variant may say another shape of itself
+        return None
+    # Equal numbers below -1 are equal sizes; one that is -1 may be anything.
+    atoms = [f"size {d}" if d < -1 else f"size {i} of {ref}" for i, d in enumerate(sizes)]
+    return _map(np.arange(len(sizes)), lambda i: Linear(sizes[i]) if sizes[i] >= 0 else Linear(0, ((atoms[i], 1),)))
 
 
 def _known(graph: Graph, ref: TensorRef) -> NDArray[Any] | None:

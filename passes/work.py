@@ -26,18 +26,21 @@ _HEAVY = (
 tensors are bound by memory on both sides."""
 SMALL_WEIGHT = 1 << 16
 """Elements of a weight below which a MatMul (of one row or few) is no heavier than other ops."""
+SMALL_IN_LOOP = 1 << 20
+"""The same in the body of a loop: the weight stays in the caches, where TensorFlow reads it as fast as an engine."""
 
 
-def is_light(graph: Graph, group: Sequence[str]) -> bool:
+def is_light(graph: Graph, group: Sequence[str], in_loop: bool = False) -> bool:
     """Tell whether a group has no heavy op, and too few others to pay for the call of an engine.
 
     The figures are round ones for a processor of 2024; `tfgraft bench` measures what really comes of it.
     """
     inside = set(group)
+    small = SMALL_IN_LOOP if in_loop else SMALL_WEIGHT
     size = 0
     boundary: set[TensorRef] = set()
     for name in group:
-        if graph.node(name).op.startswith(_HEAVY) or _is_large_product(graph, name):
+        if graph.node(name).op.startswith(_HEAVY) or _is_large_product(graph, name, small):
             return False
         tag = graph.facts.get(TAG, name)
         size += tag.weight if tag is not None else 1
@@ -47,10 +50,8 @@ def is_light(graph: Graph, group: Sequence[str]) -> bool:
     return SAVED * size < CALL + TENSOR * len(boundary) + elements / ELEMENTS
 
 
-def _is_large_product(graph: Graph, name: str) -> bool:
+def _is_large_product(graph: Graph, name: str, small: int) -> bool:
     if graph.node(name).op != "MatMul":
         return False
-    sizes = [
-        math.prod(max(d, 1) for d in tensor_info(graph, ref).shape or (SMALL_WEIGHT,)) for ref in graph.inputs(name)
-    ]
-    return max(sizes) >= SMALL_WEIGHT
+    sizes = [math.prod(max(d, 1) for d in tensor_info(graph, ref).shape or (small,)) for ref in graph.inputs(name)]
+    return max(sizes) >= small

@@ -13,6 +13,7 @@ from tfgraft.converters.tensorrt.context import PLAIN, TensorRtContext
 from tfgraft.converters.tensorrt.dims import elements
 from tfgraft.converters.tensorrt.emit import reshape
 from tfgraft.converters.tensorrt.while_loop import LIST, Reserved, While, check_while, convert_while
+from tfgraft.graph.functions import LOOPS
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.view import NodeView
 from tfgraft.graph.views import node_view
@@ -47,13 +48,12 @@ def _inside(op: str) -> Converter:
 _INSIDE = {op: _inside(op) for op in ("TensorListGetItem", "TensorListSetItem")}
 _LOOP = Converter("While", "tensorrt", convert_while, _ANY, partial(check_while, own=_INSIDE), source=__name__)
 
-_LOOPS = frozenset({"While", "StatelessWhile"})
 _TENSOR = frozenset({"TensorListFromTensor"})
 _EMPTY = frozenset({"TensorListReserve"})
 
 SEQUENCES = {
     **{entry.op: entry for entries in (_from_tensor, _stack, _reserve) for entry in entries},
-    **dict.fromkeys(_LOOPS, _LOOP),
+    **dict.fromkeys(LOOPS, _LOOP),
 }
 """Entries, by op, for the nodes of a function that a node calls."""
 
@@ -61,11 +61,11 @@ SEQUENCES = {
 def check_lists(body: Graph) -> Support:
     """Say whether each list of a body comes from where its reader can take it."""
     for node in body:
-        loop = While.of(node_view(body, node.name)) if node.op in _LOOPS else None
+        loop = While.of(node_view(body, node.name)) if node.op in LOOPS else None
         if loop is not None:
             wanted = {k: _TENSOR if loop.is_fixed(k) else _EMPTY for k in loop.variables if loop.is_list(k)}
         else:
-            wanted = {0: _TENSOR | _LOOPS} if node.op == "TensorListStack" else {}
+            wanted = {0: _TENSOR | LOOPS} if node.op == "TensorListStack" else {}
         for k, makers in wanted.items():
             maker = body.node(source(body, body.inputs(node.name)[k]).node).op
             if maker not in makers:

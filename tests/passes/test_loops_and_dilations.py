@@ -107,3 +107,19 @@ def test_light_clusters_beside_heavy_ones_stay_native() -> None:
 def test_light_clusters_can_be_kept() -> None:
     pipeline = default_pipeline(cut_light=False, build=False)
     assert len(tfgraft.plan(_heavy_and_light(), pipeline=pipeline).clusters) == 2
+
+
+def test_light_clusters_in_the_body_of_a_loop_stay_native() -> None:
+    """The call of an engine would cost more than it saves at each step, also where nothing else is in an engine."""
+    kernel = np.full((128, 512), 0.01, np.float32)
+
+    @function(tf.TensorSpec((1, 128), tf.float32, name="x"))
+    def model(x: Any) -> Any:
+        for i in tf.range(3):
+            tf.print(i, output_stream="file:///dev/null")  # so that no engine takes the loop
+            x = tf.tanh(tf.nn.relu(x @ kernel)[:, :128] * 0.5 + 0.25)
+        return x
+
+    report = tfgraft.plan(model)
+    assert not report.clusters
+    assert any("light" in node.reason for node in report.nodes if node.op == "MatMul")

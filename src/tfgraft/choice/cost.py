@@ -10,7 +10,7 @@ import numpy as np
 
 from tfgraft.choice.figures import Figures
 from tfgraft.graph import dtypes
-from tfgraft.graph.functions import called
+from tfgraft.graph.functions import LOOPS, called
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.node import Node
 from tfgraft.graph.ref import TensorRef
@@ -31,7 +31,6 @@ _FREE = PASS_THROUGH | {"Reshape", "Squeeze", "ExpandDims", "Shape", "ShapeN", "
 """What moves no elements."""
 _PARTS = {"GatherV2", "Gather", "GatherNd", "StridedSlice", "Slice"}
 """What reads no more than it writes."""
-_LOOPS = {"While", "StatelessWhile"}
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ def work_of(graph: Graph, names: Iterable[str]) -> Work:
         if work.convolution or work.depthwise or work.product:
             heavy.add(name)
             work = replace(work, kernels=1)
-        rounds = ROUNDS if node.op in _LOOPS else 1
+        rounds = ROUNDS if node.op in LOOPS else 1
         for body in _bodies(graph, node):
             work += work_of(body, [name for name in body.topological() if name not in body.fed]) * rounds
         total += work
@@ -112,7 +111,7 @@ def loops(graph: Graph, names: Iterable[str]) -> bool:
     nodes = [graph.node(name) for name in names]
     for body in map(graph.library.body, graph.library.reachable(nodes)):
         nodes += [] if body is None else list(body)
-    return any(node.op in _LOOPS for node in nodes)
+    return any(node.op in LOOPS for node in nodes)
 
 
 def _bodies(graph: Graph, node: Node) -> list[Graph]:

@@ -15,9 +15,9 @@ from tfgraft.graph.node import Node
 from tfgraft.graph.opdefs import ARG, OpDefs
 from tfgraft.graph.ref import TensorRef, control_source
 
-FUNCTIONAL_CONTROL_FLOW = frozenset(
-    {"If", "While", "Case", "StatelessIf", "StatelessWhile", "StatelessCase"}
-    | {"PartitionedCall", "StatefulPartitionedCall"}
+LOOPS = frozenset({"While", "StatelessWhile"})
+FUNCTIONAL_CONTROL_FLOW = (
+    LOOPS | {"If", "Case", "StatelessIf", "StatelessCase"} | {"PartitionedCall", "StatefulPartitionedCall"}
 )
 """Control flow whose branches and bodies are functions; declared stateful even where the functions are not."""
 MUST_COMPILE = "_XlaMustCompile"
