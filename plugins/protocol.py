@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,6 +163,22 @@ class Outputs(Protocol):
         ...
 
 
+class DeviceStage(NamedTuple):
+    """How buffers in a CUDA device's memory are filled and read by a caller in C.
+
+    Args:
+        lock: held from before the first copy until all is done: the buffers' other users take it too.
+        synchronize, copy, wait: addresses of cuCtxSynchronize, cuMemcpyDtoDAsync and cuStreamSynchronize.
+        stream: the stream that the engine uses.
+    """
+
+    lock: AbstractContextManager[Any]
+    synchronize: int
+    copy: int
+    wait: int
+    stream: int
+
+
 @runtime_checkable
 class Staging(Protocol):
     """What `Outputs` may be besides: a runtime that can run an engine on buffers of the engine's own."""
@@ -173,6 +190,7 @@ class Staging(Protocol):
         arguments: tuple[object, ...],
         inputs: list[tuple[int, int]],
         outputs: list[tuple[int, int]],
+        device: DeviceStage | None = None,
     ) -> None:
         """Run without the executor from the next call on, as long as the inputs have the shapes that they have now.
 
@@ -184,6 +202,8 @@ class Staging(Protocol):
             run: computes on the buffers.
             arguments: what it is called with.
             inputs, outputs: address and size in bytes of each buffer; all outputs have been allocated, in these sizes.
+            device: for buffers in a device's memory, between which and TensorFlow's is copied on the stream. The
+                device is synchronized before, and the stream waited for after.
         """
         ...
 

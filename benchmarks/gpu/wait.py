@@ -6,9 +6,14 @@ import ctypes
 import functools
 import time
 from collections.abc import Callable
-from typing import Any
 
-from tfgraft.runtime.kernel import Kernel
+from tfgraft.plugins.protocol import Device
+from tfgraft.runtime.capi import COMPUTE
+from tfgraft.runtime.kernel import callbacks
+from tfgraft.runtime.node import OP_NAME
+from tfgraft.runtime.process import current
+
+_TIMED = "tfgraft_timed"
 
 
 def waiter() -> Callable[[], None]:
@@ -32,15 +37,32 @@ def waiter() -> Callable[[], None]:
 
 
 @functools.cache
-def node_timer() -> Callable[[], float]:
-    """Return a function that tells the seconds that the last call of any engine node on a GPU took, in this process."""
-    compute: Any = Kernel.compute
+def timed_kernel() -> tuple[str, Callable[[], float]]:
+    """Register the engine op's kernel for GPUs once more, with a clock.
+
+    Returns:
+        The attribute `_kernel` of nodes that are to use it, and a function that tells the seconds that the last call of
+        any such node took.
+    """
+    process, _ = current()
+    create, compute, delete = callbacks(process, Device("GPU"))
     last = [0.0]
 
-    def timed(kernel: Any, context: int) -> None:
+    def timed(handle: int, context: int) -> None:
         start = time.perf_counter()
-        compute(kernel, context)
+        compute(handle, context)
         last[0] = time.perf_counter() - start
 
-    setattr(Kernel, "compute", timed)  # noqa: B010 (mypy has no assignment to methods)
-    return lambda: last[0]
+    functions = create, COMPUTE(timed), delete
+    process.callbacks.extend((*functions, compute))
+    api = process.api
+    library = ctypes.CDLL(api._files[0])
+    library.TF_KernelBuilder_Label.argtypes = (ctypes.c_void_p, ctypes.c_char_p)
+    library.TF_KernelBuilder_Label.restype = None
+    status = api.TF_NewStatus()
+    builder = api.TF_NewKernelBuilder(OP_NAME.encode(), b"GPU", *functions)
+    library.TF_KernelBuilder_Label(builder, _TIMED.encode())
+    api.TF_RegisterKernelBuilder(b"TfGraftTimed", builder, status)
+    api.check(status, "registering the timed kernel")
+    api.TF_DeleteStatus(status)
+    return _TIMED, lambda: last[0]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from tfgraft.plugins.protocol import DeviceArray
+from tfgraft.plugins.protocol import DeviceArray, DeviceStage, Staging
 
 NOT_CAPTURED = "-1"
 """ONNX Runtime's number of no graph."""
@@ -25,6 +26,10 @@ class DeviceMemory(Protocol):
 
     def wait(self, stream: int) -> None:
         """Wait for all work on a stream."""
+        ...
+
+    def entry_points(self) -> tuple[int, int, int]:
+        """Return the addresses of the functions behind `synchronize`, `copy` and `wait`, for callers in C."""
         ...
 
 
@@ -102,6 +107,11 @@ class Captured:
         for (own, nbytes), array in zip(self._results, results, strict=True):
             memory.copy(array.address, own, nbytes, stream)
         memory.wait(stream)
+
+    def offer(self, runtime: Staging, lock: AbstractContextManager[Any]) -> None:
+        """Have the runtime make such calls by itself; `lock` keeps the session to one of them at a time."""
+        device = DeviceStage(lock, *self._lane.memory.entry_points(), self._lane.stream)
+        runtime.stage(self._keep, self._run, (self._bound, self._options), self._sources, self._results, device)
 
 
 def _buffers(tensors: Sequence[tuple[Port, DeviceArray]], lane: Lane) -> list[Any]:

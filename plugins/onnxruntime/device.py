@@ -12,7 +12,7 @@ from tfgraft.graph.view import TensorInfo
 from tfgraft.plugins.onnxruntime.captured import NOT_CAPTURED, Captured, Lane, Port
 from tfgraft.plugins.onnxruntime.options import CUDA, OnnxRuntimeOptions, provider_name
 from tfgraft.plugins.onnxruntime.session import make_session
-from tfgraft.plugins.protocol import BuiltEngine, DeviceArray, DeviceOutputs
+from tfgraft.plugins.protocol import BuiltEngine, DeviceArray, DeviceOutputs, Staging
 from tfgraft.plugins.shape_rule import shape_rule
 
 _ALIGNMENT = 256
@@ -70,6 +70,8 @@ class OnnxRuntimeDeviceExecutor:
                 results = [outputs.allocate(i, shape) for i, shape in enumerate(captured.shapes)]
                 self._lane.memory.synchronize()
                 captured.run(inputs, results)
+                if key == self._last and isinstance(outputs, Staging):
+                    captured.offer(outputs, self._lock)
             elif self._rule is None:
                 self._run_unknown(inputs, outputs)
             else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -24,16 +25,30 @@ from tfgraft.plugins.onnxruntime.captured import Lane
 from tfgraft.plugins.onnxruntime.options import OnnxRuntimeOptions
 from tfgraft.plugins.onnxruntime.session import lay_out_weights, make_session
 from tfgraft.plugins.protocol import Array, BuiltEngine, Device, DeviceExecutor, Executor, device_kinds
+from tfgraft.runtime.hot import hot_module
 
 _WEIGHTS = np.random.default_rng(0).standard_normal((4, 6)).astype(np.float32)
 _STREAM = 7
 
 
+_SIGNATURES: tuple[Any, ...] = (
+    ctypes.CFUNCTYPE(ctypes.c_int),
+    ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_size_t, ctypes.c_void_p),
+    ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p),
+)
+
+
 @dataclass
 class Memory:
-    """The host's memory in the place of a device's; it notes what is done."""
+    """The host's memory in the place of a device's; it notes what is done.
+
+    Args:
+        code: what the driver's copies return, 0 if all is well.
+    """
 
     done: list[str] = field(default_factory=list)
+    code: int = 0
+    functions: list[Any] = field(default_factory=list)
 
     def synchronize(self) -> None:
         """Nothing is under way."""
@@ -48,6 +63,27 @@ class Memory:
     def wait(self, stream: int) -> None:
         """Nothing is under way."""
         self.done.append("wait")
+
+    def entry_points(self) -> tuple[int, int, int]:
+        """Return the same for callers in C, who are seen by their capitals."""
+
+        def synchronize() -> int:
+            self.done.append("SYNCHRONIZE")
+            return 0
+
+        def copy(target: int, source: int, nbytes: int, stream: int) -> int:
+            self.copy(target, source, nbytes, stream)
+            self.done[-1] = "COPY"
+            return self.code
+
+        def wait(stream: int) -> int:
+            assert stream == _STREAM
+            self.done.append("WAIT")
+            return 0
+
+        self.functions += [kind(f) for kind, f in zip(_SIGNATURES, (synchronize, copy, wait), strict=True)]
+        addresses = [ctypes.cast(function, ctypes.c_void_p).value or 0 for function in self.functions[-3:]]
+        return addresses[0], addresses[1], addresses[2]
 
 
 @dataclass(frozen=True)
@@ -127,13 +163,45 @@ def test_shapes_that_come_again_are_captured_and_only_those_are_copied() -> None
             return list(done)
 
         in_place, launched = ["synchronize", "wait"], ["synchronize", "copy", "copy", "wait"]
+        in_c = launched if hot_module() is None else [action.upper() for action in launched]
         assert actions(3) == in_place
         assert actions(3) == actions(3) == launched
+        assert actions(3) == actions(3) == in_c, "no frame of Python is in such a call"
         assert actions(5) == actions(4) == in_place, "shapes that change are not worth a graph"
         assert actions(3) == launched
         assert actions(4) == in_place
-        assert actions(4) == launched
+        assert actions(4) == actions(4) == launched
+        assert actions(4) == in_c
         assert actions(6) == actions(6) == actions(6) == in_place, "there are two graphs at most"
+
+
+@pytest.mark.skipif(hot_module() is None, reason="there is no compiler here: nothing is staged")
+def test_an_error_of_the_driver_is_one_of_the_call() -> None:
+    builder = OnHost()
+    with session_of(_grafted(_product, builder)) as session:
+        for _ in range(3):
+            session.run("out:0", {"x:0": _x(3)})
+        builder.memory.code = 700
+        with pytest.raises(tf.errors.InternalError, match="the CUDA driver says 700"):
+            session.run("out:0", {"x:0": _x(3)})
+        assert builder.memory.done[-3:] == ["SYNCHRONIZE", "COPY", "WAIT"]
+        builder.memory.code = 0
+        y = session.run("out:0", {"x:0": _x(3)})
+        np.testing.assert_allclose(y, np.maximum(_x(3) @ _WEIGHTS, 0) + 1, rtol=1e-5, atol=1e-6)
+
+
+def test_threads_take_turns() -> None:
+    builder = OnHost()
+    with session_of(_grafted(_product, builder)) as session:
+
+        def work(k: int) -> list[float]:
+            return [
+                float(np.abs(session.run("out:0", {"x:0": x}) - (np.maximum(x @ _WEIGHTS, 0) + 1)).max())
+                for x in (_x(3) + k + i for i in range(30))
+            ]
+
+        with ThreadPoolExecutor(4) as pool:
+            assert max(max(errors) for errors in pool.map(work, range(4))) < 1e-5
 
 
 def test_what_cannot_be_captured_runs_without(monkeypatch: pytest.MonkeyPatch) -> None:

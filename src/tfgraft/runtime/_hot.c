@@ -40,6 +40,14 @@ typedef struct {
     size_t bytes;
 } Buffer;
 
+/* Functions of the CUDA driver; they return 0 if all is well. */
+typedef struct {
+    int (*synchronize)(void);
+    int (*copy)(uint64_t target, uint64_t source, size_t bytes, void *stream);
+    int (*wait)(void *stream);
+    void *stream;
+} Device;
+
 typedef struct {
     PyObject_HEAD
     Api api;
@@ -50,6 +58,9 @@ typedef struct {
     PyObject *run, *arguments; /* of the engine on buffers of its own, for the shapes of the last call; or NULL */
     PyObject *keep;            /* what holds these buffers */
     Buffer *buffers;           /* of the inputs, then of the outputs */
+    PyObject *lock;            /* held while the engine runs on a device; NULL for buffers in host memory */
+    Device device;
+    PyObject *after;           /* called once when a call ends, or NULL */
 } Hot;
 
 static int to_pointer(PyObject *number, void **result) {
@@ -75,6 +86,7 @@ static void unstage(Hot *self) {
     Py_CLEAR(self->run);
     Py_CLEAR(self->arguments);
     Py_CLEAR(self->keep);
+    Py_CLEAR(self->lock);
 }
 
 /* Take pairs of address and size, which must be the sizes of the tensors of `count` slots. */
@@ -99,12 +111,27 @@ static int to_buffers(PyObject *list, int count, const Slot *slots, Buffer *buff
     return 1;
 }
 
-/* stage(keep, run, arguments, inputs, outputs): from now on, as long as the inputs have the shapes that they have in
- * this call, copy them into these buffers (pairs of address and size), call `run`, and copy the outputs from theirs.
- * All outputs must have been allocated. */
+/* Take a lock, the addresses of the driver's functions in `Device`'s order, and a stream. */
+static int to_device(PyObject *tuple, PyObject **lock, Device *device) {
+    void *pointers[sizeof(Device) / sizeof(void *)];
+    if (!PyTuple_Check(tuple) || PyTuple_Size(tuple) != 1 + (Py_ssize_t)(sizeof(Device) / sizeof(void *))) {
+        PyErr_SetString(PyExc_ValueError, "a device is a lock, three functions and a stream");
+        return 0;
+    }
+    *lock = PyTuple_GetItem(tuple, 0);
+    for (size_t i = 0; i < sizeof(Device) / sizeof(void *); i++)
+        if (!to_pointer(PyTuple_GetItem(tuple, (Py_ssize_t)i + 1), &pointers[i])) return 0;
+    memcpy(device, pointers, sizeof(Device));
+    return 1;
+}
+
+/* stage(keep, run, arguments, inputs, outputs, device=None): from now on, as long as the inputs have the shapes that
+ * they have in this call, copy them into these buffers (pairs of address and size), call `run`, and copy the outputs
+ * from theirs. All outputs must have been allocated. */
 static PyObject *stage(Hot *self, PyObject *args) {
-    PyObject *keep, *run, *arguments, *inputs, *outputs;
-    if (!PyArg_ParseTuple(args, "OOO!OO", &keep, &run, &PyTuple_Type, &arguments, &inputs, &outputs)) return NULL;
+    PyObject *keep, *run, *arguments, *inputs, *outputs, *where = Py_None, *lock = NULL;
+    if (!PyArg_ParseTuple(args, "OOO!OO|O", &keep, &run, &PyTuple_Type, &arguments, &inputs, &outputs, &where))
+        return NULL;
     unstage(self);
     if (self->missing) {
         PyErr_SetString(PyExc_ValueError, "not all outputs have been allocated");
@@ -112,9 +139,11 @@ static PyObject *stage(Hot *self, PyObject *args) {
     }
     if (!to_buffers(inputs, self->inputs, self->slots, self->buffers)) return NULL;
     if (!to_buffers(outputs, self->outputs, self->slots + self->inputs, self->buffers + self->inputs)) return NULL;
+    if (where != Py_None && !to_device(where, &lock, &self->device)) return NULL;
     self->keep = Py_NewRef(keep);
     self->run = Py_NewRef(run);
     self->arguments = Py_NewRef(arguments);
+    if (lock) self->lock = Py_NewRef(lock);
     Py_RETURN_NONE;
 }
 
@@ -246,24 +275,85 @@ static PyObject *allocate(Hot *self, PyObject *args) {
     return view(self, slot);
 }
 
-/* Run on the engine's own buffers. */
-static PyObject *run_staged(Hot *self) {
+/* Have TensorFlow allocate an output, of its last shape; return where, or NULL with an exception. */
+static void *give(Hot *self, int i) {
+    Slot *slot = &self->slots[self->inputs + i];
+    void *tensor = self->api.allocate(self->context, i, slot->dtype, slot->dims, slot->rank, slot->bytes, self->status);
+    if (!tensor) {
+        Py_XDECREF(PyObject_CallMethod(self->call, "no_memory", "i", i));
+        return NULL;
+    }
+    *slot->cell = tensor;
+    self->missing--;
+    return self->api.data(tensor);
+}
+
+/* Run on the engine's own buffers in host memory. */
+static PyObject *run_on_host(Hot *self) {
     for (int i = 0; i < self->inputs; i++)
         memcpy(self->buffers[i].address, self->api.data(*self->slots[i].cell), self->buffers[i].bytes);
     PyObject *keep = Py_NewRef(self->keep), *result = PyObject_Call(self->run, self->arguments, NULL);
     for (int i = 0; result && i < self->outputs; i++) {
-        Slot *slot = &self->slots[self->inputs + i];
-        void *tensor =
-            self->api.allocate(self->context, i, slot->dtype, slot->dims, slot->rank, slot->bytes, self->status);
-        if (!tensor) {
-            Py_DECREF(result);
-            result = PyObject_CallMethod(self->call, "no_memory", "i", i);
-            break;
-        }
-        *slot->cell = tensor;
-        self->missing--;
-        memcpy(self->api.data(tensor), self->buffers[self->inputs + i].address, slot->bytes);
+        Buffer *buffer = &self->buffers[self->inputs + i];
+        void *target = give(self, i);
+        if (target) memcpy(target, buffer->address, buffer->bytes);
+        else Py_CLEAR(result);
     }
+    Py_DECREF(keep);
+    return result;
+}
+
+static int done(int code) {
+    if (code && !PyErr_Occurred()) PyErr_Format(PyExc_RuntimeError, "the CUDA driver says %d", code);
+    return !code;
+}
+
+static int copy(const Device *device, void *target, void *source, size_t bytes) {
+    return done(device->copy((uint64_t)(uintptr_t)target, (uint64_t)(uintptr_t)source, bytes, device->stream));
+}
+
+/* Copy the inputs, run, copy the outputs, wait: all on the device's stream. */
+static PyObject *work_on_device(Hot *self, const Device *device) {
+    PyObject *result = NULL;
+    int code, good = 1;
+    Py_BEGIN_ALLOW_THREADS
+    code = device->synchronize(); /* TensorFlow's own stream is not to be had */
+    Py_END_ALLOW_THREADS
+    if (!done(code)) return NULL;
+    for (int i = 0; good && i < self->inputs; i++)
+        good = copy(device, self->buffers[i].address, self->api.data(*self->slots[i].cell), self->buffers[i].bytes);
+    if (good) result = PyObject_Call(self->run, self->arguments, NULL);
+    for (int i = self->inputs; result && i < self->inputs + self->outputs; i++)
+        if (!copy(device, self->api.data(*self->slots[i].cell), self->buffers[i].address, self->buffers[i].bytes))
+            Py_CLEAR(result);
+    PyObject *kind, *error, *trace;
+    PyErr_Fetch(&kind, &error, &trace);
+    Py_BEGIN_ALLOW_THREADS
+    code = device->wait(device->stream); /* after an error too: TensorFlow's memory may still be written */
+    Py_END_ALLOW_THREADS
+    PyErr_Restore(kind, error, trace);
+    if (!done(code)) Py_CLEAR(result);
+    return result;
+}
+
+/* Run on the engine's own buffers on a device, of which one call at a time makes use. */
+static PyObject *run_on_device(Hot *self) {
+    for (int i = 0; i < self->outputs; i++)
+        if (!give(self, i)) return NULL;
+    Device device = self->device;
+    PyObject *keep = Py_NewRef(self->keep), *lock = Py_NewRef(self->lock);
+    PyObject *result = NULL, *locked = PyObject_CallMethod(lock, "acquire", NULL);
+    if (locked) {
+        result = work_on_device(self, &device);
+        PyObject *kind, *error, *trace;
+        PyErr_Fetch(&kind, &error, &trace);
+        PyObject *released = PyObject_CallMethod(lock, "release", NULL);
+        if (released) PyErr_Restore(kind, error, trace);
+        else Py_CLEAR(result);
+        Py_XDECREF(released);
+        Py_DECREF(locked);
+    }
+    Py_DECREF(lock);
     Py_DECREF(keep);
     return result;
 }
@@ -283,7 +373,11 @@ static PyObject *end(Hot *self, PyObject *unused) {
         }
     }
     self->missing = self->outputs;
-    Py_RETURN_NONE;
+    PyObject *after = self->after;
+    self->after = NULL;
+    PyObject *result = after ? PyObject_CallFunctionObjArgs(after, NULL) : Py_NewRef(Py_None);
+    Py_XDECREF(after);
+    return result;
 }
 
 /* Forget the outputs' shapes: Python has changed them. */
@@ -305,6 +399,13 @@ static PyObject *get_missing(Hot *self, void *unused) { return PyLong_FromLong(s
 static int set_missing(Hot *self, PyObject *value, void *unused) {
     self->missing = value ? (int)PyLong_AsLong(value) : 0;
     return PyErr_Occurred() ? -1 : 0;
+}
+
+static int set_after(Hot *self, PyObject *value, void *unused) {
+    PyObject *old = self->after;
+    self->after = value && value != Py_None ? Py_NewRef(value) : NULL;
+    Py_XDECREF(old);
+    return 0;
 }
 
 static int fill_slot(Slot *slot, PyObject *object) {
@@ -354,6 +455,7 @@ static PyObject *release(Hot *self, PyObject *unused) {
     Py_CLEAR(self->call);
     Py_CLEAR(self->accept);
     Py_CLEAR(self->allocate);
+    Py_CLEAR(self->after);
     for (int i = 0; self->slots && i < self->inputs + self->outputs; i++) {
         Slot *slot = &self->slots[i];
         forget_arrays(slot);
@@ -391,6 +493,7 @@ static PyMethodDef methods[] = {
 
 static PyGetSetDef properties[] = {
     {"context", (getter)get_context, NULL, "TensorFlow's context of the call that runs, or None.", NULL},
+    {"after", NULL, (setter)set_after, "Called once when the call that runs has ended.", NULL},
     {"missing", (getter)get_missing, (setter)set_missing, "Outputs that have not been allocated.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
@@ -434,7 +537,7 @@ static PyObject *serve(PyObject *kernel, PyObject *run, PyObject *call, PyObject
     PyObject *result = NULL;
     if (take(hot, PyLong_AsVoidPtr(context))) {
         if (hot->run) {
-            result = run_staged(hot);
+            result = hot->lock ? run_on_device(hot) : run_on_host(hot);
         } else {
             PyObject *views = views_of_inputs(hot);
             result = views ? PyObject_CallFunctionObjArgs(run, views, call, NULL) : NULL;
@@ -449,7 +552,9 @@ static PyObject *serve(PyObject *kernel, PyObject *run, PyObject *call, PyObject
         unstage_with_error(hot);
         result = failed(kernel, call, context);
     }
-    Py_XDECREF(end(hot, NULL));
+    PyObject *ended = end(hot, NULL);
+    if (!ended) PyErr_WriteUnraisable(call);
+    Py_XDECREF(ended);
     Py_DECREF(hot);
     return result;
 }

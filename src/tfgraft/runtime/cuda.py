@@ -70,6 +70,12 @@ class Cuda:
         if nbytes:
             self._call("cuMemcpyDtoDAsync_v2", target, source, nbytes, stream)
 
+    def entry_points(self) -> tuple[int, int, int]:
+        """Return the addresses of the functions behind `synchronize`, `copy` and `wait`, for callers in C."""
+        names = ("cuCtxSynchronize", "cuMemcpyDtoDAsync_v2", "cuStreamSynchronize")
+        synchronize, copy, wait = (ctypes.cast(self._function(name), c_void_p).value or 0 for name in names)
+        return synchronize, copy, wait
+
     def new_stream(self) -> int:
         """Return a stream that does not wait for the default one."""
         stream = c_void_p()
@@ -119,11 +125,14 @@ class Cuda:
         self._call("cuDeviceTotalMem_v2", byref(size), device)
         return size.value
 
-    def _call(self, name: str, *args: Any) -> None:
+    def _function(self, name: str) -> Any:
         function = self._functions.get(name)
         if function is None:
             function = self._functions[name] = getattr(self._library or self._load(), name)
-        code = function(*args)
+        return function
+
+    def _call(self, name: str, *args: Any) -> None:
+        code = self._function(name)(*args)
         if code:
             raise CudaError(f"{name}: {self._error(code)}")
 

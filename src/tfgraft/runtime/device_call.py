@@ -90,6 +90,10 @@ class DeviceCall(Call):
     def end(self) -> None:
         """Give back the handles of inputs, outputs and working memory."""
         super().end()
+        self.free_scratch()
+
+    def free_scratch(self) -> None:
+        """Give back the working memory."""
         for cell in self._scratch:
             self._delete(cell)
         self._scratch.clear()

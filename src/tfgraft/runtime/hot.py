@@ -10,10 +10,10 @@ import importlib
 from collections.abc import Sequence
 from typing import Any
 
-from tfgraft.graph.view import TensorInfo
-from tfgraft.plugins.protocol import Array
+from tfgraft.plugins.protocol import Array, DeviceArray
 from tfgraft.runtime.call import Call
 from tfgraft.runtime.capi import COMPUTE, CApi
+from tfgraft.runtime.device_call import DeviceCall
 
 _FUNCTIONS = ("TF_GetInput", "TF_NumDims", "TF_Dim", "TF_TensorData", "TF_DeleteTensor", "TF_AllocateOutput")
 """In the order of `Api` in `_hot.c`."""
@@ -31,21 +31,12 @@ class HotCall(Call):
     """A `Call` that does in C what every call does, and in Python what is unusual.
 
     Args:
-        hot: the module `_hot`; for the others see `Call`.
+        hot: the module `_hot`; for the others see the class that this one stands in front of.
     """
 
-    def __init__(
-        self,
-        hot: Any,
-        api: CApi,
-        inputs: Sequence[int],
-        outputs: Sequence[int],
-        declared_inputs: Sequence[TensorInfo],
-        declared_outputs: Sequence[TensorInfo],
-        data_inputs: int,
-    ) -> None:
+    def __init__(self, hot: Any, api: CApi, *args: Any, **kwargs: Any) -> None:
         self._hot: Any = None
-        super().__init__(api, inputs, outputs, declared_inputs, declared_outputs, data_inputs)
+        super().__init__(api, *args, **kwargs)
         self._cells = [slot.cell for slot in self._outputs]  # the C code looks at these
         self._hot = hot.Hot(self, tuple(api.address(f) for f in _FUNCTIONS), self._inputs, self._outputs)
         vars(self).update({name: getattr(self._hot, name) for name in ("begin", "allocate", "stage", "finish", "end")})
@@ -94,6 +85,15 @@ class HotCall(Call):
         for slot, cell in zip(self._outputs, self._cells, strict=True):
             if slot.cell is not cell:
                 cell.value, slot.cell = slot.cell.value, cell
+
+
+class HotDeviceCall(HotCall, DeviceCall):
+    """A `DeviceCall` that does in C what every call does."""
+
+    def scratch(self, nbytes: int) -> DeviceArray:
+        """See `DeviceCall.scratch`."""
+        self._hot.after = self.free_scratch
+        return super().scratch(nbytes)
 
 
 def c_compute(hot: Any, kernels: dict[int, Any], refuse: Any) -> Any:

@@ -20,7 +20,7 @@ from tfgraft.runtime.cuda import Cuda
 from tfgraft.runtime.device_call import DeviceCall, DeviceMemory
 from tfgraft.runtime.engines import describe
 from tfgraft.runtime.fallback import fallback_cause, warn_of_fallback
-from tfgraft.runtime.hot import HotCall, c_compute, hot_module
+from tfgraft.runtime.hot import HotCall, HotDeviceCall, c_compute, hot_module
 from tfgraft.runtime.node import EXCHANGED, OP_NAME, read_metadata
 from tfgraft.runtime.process import Process
 from tfgraft.runtime.segment import Segment
@@ -207,10 +207,12 @@ def callbacks(process: Process, device: Device, memory: DeviceMemory | None = No
     """
     api, kernels, thread = process.api, process.kernels, threading.local()
     on_cpu = device.kind == "CPU"
-    hot = hot_module() if on_cpu else None
-    calls: Callable[..., Call] = Call if on_cpu else functools.partial(DeviceCall, memory=memory or Cuda())
-    if hot is not None:
-        calls = functools.partial(HotCall, hot)
+    hot = hot_module()
+    calls: Callable[..., Call] = Call if hot is None else functools.partial(HotCall, hot)
+    if not on_cpu:
+        memory = memory or Cuda()
+        kind = DeviceCall if hot is None else functools.partial(HotDeviceCall, hot)
+        calls = functools.partial(kind, memory=memory)
 
     def create(context: int) -> int | None:
         status = api.TF_NewStatus()
