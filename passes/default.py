@@ -19,6 +19,7 @@ from tfgraft.passes.pipeline import Pipeline
 from tfgraft.passes.prune import Prune
 from tfgraft.passes.replace_clusters import ReplaceClusters
 from tfgraft.passes.tag_support import TagSupport
+from tfgraft.passes.unroll_loops import UnrollLoops
 
 
 def default_pipeline(
@@ -45,7 +46,7 @@ def default_pipeline(
         passes.append(Grappler(tuple(grappler)))
     passes += [FreeConstants(), InferShapes()]
     if "constfold" in grappler:
-        passes.append(FoldShapes())
+        passes += [FoldShapes(), UnrollLoops()]
     passes += [
         InlineCalls(),
         FuseDilations(),

@@ -40,17 +40,27 @@ class FoldShapes:
     name: ClassVar[str] = "fold_shapes"
 
     def run(self, graph: Graph, ctx: PassContext) -> PassResult:
-        """Fold, in function bodies too."""
+        """Fold, in function bodies too, as long as that makes more shapes known."""
+        count = 0
+        while folded := self._fold(graph, ctx):
+            count += folded
+            settle(graph, ctx)
+        return PassResult(count > 0, f"folded {count} nodes")
+
+    def _fold(self, graph: Graph, ctx: PassContext) -> int:
         count = 0
         for one in ctx.graphs(graph):
             folded = _fold(one)
             if folded and one.name:
                 one.library.write_back(one)
             count += folded
-        if count:
-            for after in (Grappler(("constfold",)), FreeConstants(), Prune(), InferShapes()):
-                after.run(graph, ctx)
-        return PassResult(count > 0, f"folded {count} nodes")
+        return count
+
+
+def settle(graph: Graph, ctx: PassContext) -> None:
+    """Fold what follows from new constants, drop what nothing needs any more, and infer shapes anew."""
+    for after in (Grappler(("constfold",)), FreeConstants(), Prune(), InferShapes()):
+        after.run(graph, ctx)
 
 
 def _fold(graph: Graph) -> int:

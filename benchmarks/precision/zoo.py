@@ -26,7 +26,9 @@ def measure(name: str, precision: str, engine: str) -> dict[str, Any]:
     from tfgraft.load import load
 
     path, inputs, outputs = zoo_model(name)
-    loaded, feed = load(path, outputs=outputs), zoo_feed(name)
+    # Named, since an input that has a default (a switch for training, say) is none of its own accord.
+    shapes = {each.name: each.shape for each in inputs}
+    loaded, feed = load(path, outputs=outputs, input_shapes=shapes), zoo_feed(name)
     data: list[Any] = [feed]
     if name in DECISIONS:
         data += crops.crops(name, inputs, _CROPS, crops.CALIBRATION)
