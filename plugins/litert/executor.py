@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 from collections.abc import Callable, Sequence
@@ -51,37 +52,49 @@ def _maker() -> _Maker:
 
 
 class _Ready:
-    """An interpreter that is ready for one set of input shapes; one call uses it at a time."""
+    """An interpreter that is ready for one set of input shapes; one call uses it at a time.
+
+    Attributes:
+        shapes: those of the engine's inputs.
+        inputs: the index of each input of the model, and which of the engine's it is.
+        outputs: the index of each output.
+        set, invoke, get: the interpreter's functions; `get` takes the number of the subgraph too, which is 0.
+    """
 
     def __init__(self, interpreter: Any, order: Sequence[int], shapes: Shapes) -> None:
         details = interpreter.get_input_details()
         self.shapes = shapes
-        self._inputs = [(detail["index"], i) for detail, i in zip(details, order, strict=True)]
-        self._outputs = [interpreter.tensor(detail["index"]) for detail in interpreter.get_output_details()]
+        self.inputs = [(detail["index"], i) for detail, i in zip(details, order, strict=True)]
+        self.outputs = [detail["index"] for detail in interpreter.get_output_details()]
+        self._views = [interpreter.tensor(index) for index in self.outputs]
         self._interpreter = interpreter
-        self._set, self._invoke = interpreter.set_tensor, interpreter.invoke
+        self.set, self.invoke, self.get = interpreter.set_tensor, interpreter.invoke, interpreter.get_tensor
+        raw: Any = getattr(interpreter, "_interpreter", None)
+        if all(hasattr(raw, name) for name in ("SetTensor", "Invoke", "GetTensor")):
+            # The public wrappers' frames, and their look at who holds views, cost as much as a small model's layer.
+            self.set, self.invoke, self.get = raw.SetTensor, raw.Invoke, raw.GetTensor
 
     def run(self, inputs: Sequence[Array], outputs: Outputs) -> None:
-        for index, i in self._inputs:
-            self._set(index, inputs[i])
-        self._invoke()
-        for i in range(len(self._outputs)):
+        for index, i in self.inputs:
+            self.set(index, inputs[i])
+        self.invoke()
+        for i in range(len(self._views)):
             result = self._result(i)
             outputs.allocate(i, result.shape)[...] = result
 
     def compute(self, inputs: Sequence[Array]) -> list[Array]:
-        for index, i in self._inputs:
-            self._set(index, inputs[i])
-        self._invoke()
-        try:
-            return [tensor().copy() for tensor in self._outputs]
-        except ValueError:
-            return [self._result(i).copy() for i in range(len(self._outputs))]
+        for index, i in self.inputs:
+            self.set(index, inputs[i])
+        self.invoke()
+        return self.results()
+
+    def results(self) -> list[Array]:
+        return [self._result(i).copy() for i in range(len(self._views))]
 
     def _result(self, i: int) -> Array:
         """Return a view of an output, which must not outlive the call."""
         try:
-            result: Array = self._outputs[i]()
+            result: Array = self._views[i]()
         except ValueError:  # LiteRT makes no array without elements
             detail = self._interpreter.get_output_details()[i]
             return np.empty(tuple(map(int, detail["shape"])), detail["dtype"])
@@ -124,8 +137,7 @@ class LiteRtExecutor:
         self._rule = shape_rule(inputs, outputs)
         self._types = [np.dtype(info.dtype) for info in outputs]
         self._maximum = maximum
-        self._idle: list[_Ready] = []
-        self._lock = threading.Lock()
+        self._idle: list[_Ready] = []  # each change of it is one step of Python's interpreter, so it has no lock
         if all(info.is_static for info in inputs):
             self._idle.append(self._make(tuple(info.shape or () for info in inputs)))
 
@@ -144,6 +156,27 @@ class LiteRtExecutor:
 
     def compute(self, inputs: Sequence[Array]) -> list[Array]:
         """See `tfgraft.plugins.protocol.HasCompute`; raises what `run` does."""
+        # The interpreter that was used last, mostly the right one, and no frame: small models take as long as a few.
+        idle = self._idle
+        try:
+            ready = idle.pop()
+        except IndexError:
+            return self._compute_by_pool(inputs)
+        for i, shape in enumerate(ready.shapes):
+            if inputs[i].shape != shape:
+                idle.append(ready)
+                return self._compute_by_pool(inputs)
+        for index, i in ready.inputs:
+            ready.set(index, inputs[i])
+        ready.invoke()
+        try:
+            results = [ready.get(index, 0) for index in ready.outputs]
+        except ValueError:
+            results = ready.results()
+        idle.append(ready)
+        return results
+
+    def _compute_by_pool(self, inputs: Sequence[Array]) -> list[Array]:
         ready = self._take(inputs)
         if ready is None:
             empty = _Empty(self._types)
@@ -156,14 +189,14 @@ class LiteRtExecutor:
     def _take(self, inputs: Sequence[Array]) -> _Ready | None:
         """Return an interpreter for inputs of these shapes; None if one of them is empty, for which there is none."""
         shapes = tuple([array.shape for array in inputs])
-        with self._lock:
-            for i in range(len(self._idle) - 1, -1, -1):
-                if self._idle[i].shapes == shapes:
-                    return self._idle.pop(i)
+        for ready in reversed(list(self._idle)):
+            if ready.shapes == shapes:
+                with contextlib.suppress(ValueError):  # another call was quicker
+                    self._idle.remove(ready)
+                    return ready
         return self._make(shapes) if all(array.size for array in inputs) else None
 
     def _put(self, ready: _Ready) -> None:
-        with self._lock:
-            self._idle.append(ready)
-            if len(self._idle) > self._maximum:
-                del self._idle[: -self._maximum]
+        self._idle.append(ready)
+        if len(self._idle) > self._maximum:
+            del self._idle[: -self._maximum]
