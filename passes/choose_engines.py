@@ -25,6 +25,8 @@ from tfgraft.passes.tag_support import TAG, Tag, TagSupport
 CHOICES = "choices"
 """The key in `PassContext.results` of the list of `Choice`."""
 Graphs = Mapping[str, Graph]
+_PROMISING = 0.8
+"""The share of what was chosen's gain from which on another set of engines is timed beside it."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +73,16 @@ class ChooseEngines:
         graphs = {one.name: one for one in ctx.graphs(graph)}
         attempts = [self._attempt(graph, graphs, ctx, spec) for spec in self.specs]
         measurer = Measurer(graph, self.loaded, self.search, self.bound, ctx)
-        choices, chosen = self._first(graphs, attempts, measurer)
+        choices, candidates = measurer.measure([b for a in attempts for b in a.built if measurer.can_measure(b)])
+        chosen = assign(graphs, candidates)
         more, rest = self._rest(graph, graphs, attempts, chosen, measurer)
         chosen += rest
         unmeasured = {a.spec.name: [b for b in a.built if not measurer.can_measure(b)] for a in attempts}
-        others: dict[str, list[Built]] = {}
+        others = _by_engine(graphs, candidates, chosen)
         if self.search.tune:
             plain, chosen = [c.what for c in chosen], tuned(graph, chosen, self.specs, measurer, ctx)
             if [c.what for c in chosen] != plain:
-                others = {"the same untuned": plain}
+                others["the same untuned"] = plain
         built, note = best_of(graph, [c.what for c in chosen], unmeasured, measurer, ctx, others)
         order = {(name, node.name): i for name, one in graphs.items() for i, node in enumerate(one)}
 
@@ -117,13 +120,6 @@ class ChooseEngines:
             list(own.results["built"]),
         )
 
-    def _first(
-        self, graphs: Graphs, attempts: Sequence[_Attempt], measurer: Measurer
-    ) -> tuple[list[Choice], list[Candidate[Built]]]:
-        found = [b for a in attempts for b in a.built if measurer.can_measure(b)]
-        choices, candidates = measurer.measure(found)
-        return choices, assign(graphs, candidates)
-
     def _rest(
         self,
         graph: Graph,
@@ -154,6 +150,20 @@ class ChooseEngines:
         choices, candidates = measurer.measure(built)
         fixed = [replace(c, gain=float("inf")) for c in chosen]
         return choices, [c for c in assign(graphs, [*fixed, *candidates]) if c not in fixed]
+
+
+def _by_engine(
+    graphs: Graphs, candidates: Sequence[Candidate[Built]], chosen: Sequence[Candidate[Built]]
+) -> dict[str, list[Built]]:
+    """Return what single engines win of the graph, where that promises about as much as what was chosen."""
+    found = {}
+    for engine in sorted({c.what.engine.engine for c in candidates}):
+        own = assign(graphs, [c for c in candidates if c.what.engine.engine == engine])
+        if sum(c.gain for c in own) >= _PROMISING * sum(c.gain for c in chosen) and {id(c) for c in own} != {
+            id(c) for c in chosen
+        }:
+            found[f"{engine} by itself"] = [c.what for c in own]
+    return found
 
 
 def _prefixed(ctx: PassContext, engine: str) -> Callable[[str, int, int], None]:

@@ -10,9 +10,7 @@ from tfgraft.graph.edit import GraphEdit
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.node import Node
 from tfgraft.graph.ref import TensorRef
-from tfgraft.graph.views import PASS_THROUGH, const_value
-
-_ADDITIONS = frozenset({"Add", "AddV2"})
+from tfgraft.passes.counting import added, compared, number, through
 
 
 @dataclass(frozen=True)
@@ -126,51 +124,16 @@ def _runs_once(graph: Graph, frame: _Frame) -> bool:
     """Tell whether the first round is known to be made and the second not to be."""
     merges = {v.merge: v for v in frame.variables}
     again = []
-    pending = [graph.inputs(frame.condition)[0]]
-    while pending:
-        ref = _through(graph, pending.pop())
-        node = graph.node(ref.node)
-        if node.op == "LogicalAnd":
-            pending.extend(graph.inputs(ref.node))
-            continue
-        if node.op != "Less":
-            return False
-        left, right = graph.inputs(ref.node)
-        variable = merges.get(_through(graph, left).node)
-        limit = _number(graph, right)
+    for left, right in compared(graph, graph.inputs(frame.condition)[0]) or ():
+        variable, limit = merges.get(through(graph, left).node), number(graph, right)
         if variable is None or limit is None:
             return False
-        first, step = _number(graph, graph.inputs(variable.enter)[0]), _step(graph, variable)
+        first = number(graph, graph.inputs(variable.enter)[0])
+        step = added(graph, TensorRef(variable.switch, 1), graph.inputs(variable.next)[0])
         if first is None or step is None or not first < limit:
             return False
         again.append(first + step < limit)
-    return not all(again)
-
-
-def _through(graph: Graph, ref: TensorRef) -> TensorRef:
-    """Return where a tensor comes from, through nodes that pass it on and into the loop."""
-    while graph.node(ref.node).op in PASS_THROUGH or graph.node(ref.node).op == "Enter":
-        ref = graph.inputs(ref.node)[0]
-    return ref
-
-
-def _number(graph: Graph, ref: TensorRef) -> int | None:
-    node = graph.node(_through(graph, ref).node)
-    if node.op != "Const" or node.name in graph.fed or node.dtype("dtype") not in ("int32", "int64"):
-        return None
-    value = const_value(node)
-    return int(value) if value.ndim == 0 else None
-
-
-def _step(graph: Graph, variable: _Variable) -> int | None:
-    """Return what is added to a variable in each round, if it is a number."""
-    addition = _through(graph, graph.inputs(variable.next)[0]).node
-    if graph.node(addition).op not in _ADDITIONS:
-        return None
-    parts = list(graph.inputs(addition))
-    own = [p for p in parts if _through(graph, p) == TensorRef(variable.switch, 1)]
-    others = [p for p in parts if p not in own]
-    return _number(graph, others[0]) if len(own) == len(others) == 1 else None
+    return bool(again) and not all(again)
 
 
 def _unroll(graph: Graph, frame: _Frame) -> None:

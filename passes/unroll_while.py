@@ -6,11 +6,10 @@ from tfgraft.graph.functions import LOOPS
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.node import Node
 from tfgraft.graph.ref import TensorRef
-from tfgraft.graph.views import PASS_THROUGH, const_source, const_value, needed
+from tfgraft.graph.views import needed
+from tfgraft.passes.counting import added, compared, number, through
 from tfgraft.passes.inline import Replacement, inline
 from tfgraft.passes.trace import Body
-
-_ADDITIONS = frozenset({"Add", "AddV2"})
 
 
 def unroll_while(graph: Graph) -> int:
@@ -53,58 +52,19 @@ def _runs_once(graph: Graph, node: Node, body: Graph) -> bool:
 
     def first(ref: TensorRef) -> int | None:
         """Return the value of a tensor of the condition in the first round."""
-        ref = _through(asked, ref)
-        return _number(graph, outer[places[ref.node]]) if ref.node in places else _number(asked, ref)
+        place = places.get(through(asked, ref).node)
+        return number(asked, ref) if place is None else number(graph, outer[place])
 
     again = []
-    pending = [asked.fetches[0]]
-    while pending:
-        ref = _through(asked, pending.pop())
-        op = asked.node(ref.node).op
-        if op == "LogicalAnd":
-            pending.extend(asked.inputs(ref.node))
-            continue
-        if op != "Less":
-            return False
-        left, right = asked.inputs(ref.node)
-        counter, limit = _through(asked, left).node, _through(asked, right).node
+    for left, right in compared(asked, asked.fetches[0]) or ():
+        counter, limit = (places.get(through(asked, ref).node) for ref in (left, right))
         start, end = first(left), first(right)
-        if counter not in places or start is None or end is None or not start < end:
+        if counter is None or start is None or end is None or not start < end:
             return False
-        if limit in places and not _stays(body, places[limit]):
+        if limit is not None and through(body, body.fetches[limit]) != body.feeds[limit]:
             return False
-        step = _step(body, places[counter])
+        step = added(body, body.feeds[counter], body.fetches[counter])
         if step is None:
             return False
         again.append(start + step < end)
-    return not all(again)
-
-
-def _through(graph: Graph, ref: TensorRef) -> TensorRef:
-    while graph.node(ref.node).op in PASS_THROUGH:
-        ref = graph.inputs(ref.node)[0]
-    return ref
-
-
-def _number(graph: Graph, ref: TensorRef) -> int | None:
-    const = const_source(graph, ref)
-    if const is None or const.dtype("dtype") not in ("int32", "int64"):
-        return None
-    value = const_value(const)
-    return int(value) if value.ndim == 0 else None
-
-
-def _stays(body: Graph, place: int) -> bool:
-    """Tell whether a loop hands a variable on as it was."""
-    return _through(body, body.fetches[place]) == body.feeds[place]
-
-
-def _step(body: Graph, place: int) -> int | None:
-    """Return what is added to a variable in each round, if it is a number."""
-    addition = _through(body, body.fetches[place]).node
-    if body.node(addition).op not in _ADDITIONS:
-        return None
-    parts = list(body.inputs(addition))
-    own = [p for p in parts if _through(body, p) == body.feeds[place]]
-    others = [p for p in parts if p not in own]
-    return _number(body, others[0]) if len(own) == len(others) == 1 else None
+    return bool(again) and not all(again)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tfgraft.runtime.host_engine import HostEngine
 
 _Run = Callable[[Sequence[Array]], list[Array]]
+_READY = 0x101
+"""NumPy's flags of arrays that are C-contiguous and aligned."""
 
 
 class Predictor:
@@ -74,8 +76,7 @@ class Predictor:
             for value, slot in zip(given, self._slots):  # noqa: B905 (counted above; strict takes its time)
                 if type(value) is not np.ndarray or value.dtype is not slot.dtype or value.shape not in slot.shapes:
                     break
-                flags = value.flags
-                if not (flags.c_contiguous and flags.aligned):
+                if value.flags.num & _READY != _READY:
                     break
             else:
                 results = self._compute(given)

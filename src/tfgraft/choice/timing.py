@@ -15,6 +15,8 @@ _SETTLE = 0.002
 _LONG = 0.2
 """Seconds of a call from which on what the caches hold, and one more call to warm up, are not worth the time."""
 _LEAST, _MOST = 5, 60
+_HOPELESS = 2.0
+"""How many times as long as the quickest a contender takes that is not worth more than `_LEAST` rounds."""
 _MOST_CALLS = 64
 SIGMAS = 2.0
 """How many standard errors a difference must be to count."""
@@ -38,6 +40,9 @@ class Comparison:
 def compare(calls: Mapping[str, Call], seconds: float) -> dict[str, Comparison]:
     """Time contenders in rounds, A B C A B C, and compare each with the first.
 
+    After five rounds those that take twice as long as the quickest drop out, so that the others, and the first, get
+    more of the time.
+
     Args:
         calls: the contenders; each does the same work.
         seconds: about how long this may take; five rounds are done in any case, unless one takes longer than that.
@@ -49,13 +54,23 @@ def compare(calls: Mapping[str, Call], seconds: float) -> dict[str, Comparison]:
         elapsed = time.perf_counter() - start
         if elapsed > seconds and (done >= _LEAST or elapsed > 2 * seconds):
             break
-        for name, call in calls.items():
+        for name in _in_the_race(times, done):
+            call = calls[name]
             time.sleep(_SETTLE)
             if counts[name]:
                 call()  # the caches are the last contender's
             times[name].append(1000 * _slice(call, max(1, counts[name])))
     first = times[next(iter(calls))]
     return {name: _comparison(first, own) for name, own in times.items()}
+
+
+def _in_the_race(times: Mapping[str, list[float]], done: int) -> list[str]:
+    """Return the contenders of one more round: the first, and who is not hopeless."""
+    first, *others = times
+    if done < _LEAST:
+        return [first, *others]
+    limit = _HOPELESS * min(statistics.median(each[:_LEAST]) for each in times.values())
+    return [first, *(name for name in others if statistics.median(times[name][:_LEAST]) <= limit)]
 
 
 def _count(call: Call) -> int:
@@ -76,7 +91,7 @@ def _slice(call: Call, count: int) -> float:
 
 
 def _comparison(first: list[float], own: list[float]) -> Comparison:
-    gains = [a - b for a, b in zip(first, own, strict=True)]
+    gains = [a - b for a, b in zip(first, own)]  # noqa: B905 (who drops out has fewer rounds)
     gain = statistics.median(gains) if gains else 0.0
     spread = statistics.median(abs(g - gain) for g in gains) if gains else 0.0
     # A median absolute deviation is 0.67 standard deviations, and a median's error 1.25 times a mean's.

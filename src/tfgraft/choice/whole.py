@@ -10,13 +10,15 @@ from tfgraft.bench import caller
 from tfgraft.choice.choice import NATIVE
 from tfgraft.choice.contenders import grafted
 from tfgraft.choice.measure import Measurer
-from tfgraft.choice.timing import SIGMAS, Call, compare
+from tfgraft.choice.timing import SIGMAS, Call, Comparison, compare
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.graphdef import to_graph_def
 from tfgraft.passes.base import PassContext
 from tfgraft.passes.build_engines import Built
 
-_SECONDS = 4.0
+_SECONDS = 6.0
+_AS_GOOD = 1.05
+"""Among sets of engines that take up to so many times as long as the quickest, that with most of the graph is best."""
 
 
 def best_of(
@@ -30,7 +32,9 @@ def best_of(
     """Return the engines with which the whole graph is quickest, and a remark.
 
     Compared are: what was chosen; that and what could not be measured on its own, by each engine; where several engines
-    were chosen, each of them alone; what else is given; and TensorFlow.
+    were chosen, each of them alone; what else is given; and TensorFlow. Of those that are about as quick the one that
+    takes most of the graph is returned: what was measured of parts, at different times, does not tell them apart, and
+    an engine that takes all of a model can be called without TensorFlow.
 
     Args:
         chosen: what was chosen of the parts that were measured.
@@ -55,13 +59,18 @@ def best_of(
     calls = _calls(graph, variants, measurer, ctx)
     times = compare(calls, min(_SECONDS, max(1.0, measurer.remaining)))
     native = times[NATIVE].milliseconds
-    best = min(times, key=lambda name: times[name].milliseconds)
-    plain = times.get("what was chosen")
-    if plain is not None and plain.milliseconds <= times[best].milliseconds * (1 + measurer.search.margin):
-        best = "what was chosen"  # what the parts promise is better known than a difference that small
+    quickest = min(times, key=lambda name: times[name].milliseconds)
+    best = quickest if quickest == NATIVE else _fullest(variants, times)
     if best == NATIVE or times[best].gain < -SIGMAS * times[best].noise:
         return [], f"As a whole TensorFlow is the quickest: {native:.3g} ms."
     return variants[best], f"As a whole: {times[best].milliseconds:.3g} ms, TensorFlow {native:.3g} ms."
+
+
+def _fullest(variants: Mapping[str, Sequence[Built]], times: Mapping[str, Comparison]) -> str:
+    """Return who takes most of the graph of those that are about as quick as the quickest; the first of equals."""
+    limit = _AS_GOOD * min(each.milliseconds for each in times.values())
+    good = [name for name in variants if name in times and times[name].milliseconds <= limit]
+    return max(good, key=lambda name: sum(one.cluster.size for one in variants[name]))
 
 
 def _is_free(one: Built, chosen: Sequence[Built]) -> bool:
