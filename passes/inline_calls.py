@@ -7,13 +7,16 @@ of its cluster. A function with anything else in it stays a call.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tfgraft.graph.attrs import Attrs, DType
 from tfgraft.graph.functions import called
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.node import Node
 from tfgraft.graph.opdefs import ARG
+from tfgraft.graph.ref import TensorRef
 from tfgraft.graph.view import without_symbols
 from tfgraft.graph.views import PASS_THROUGH, TENSORS, needed, node_view, tensor_info
 from tfgraft.passes.base import PassContext, PassResult
@@ -51,7 +54,9 @@ class InlineCalls:
             for node in calls:  # one at a time: calls of one function share its body, with other shapes each
                 body = _body(one, node, ctx.registry, sets, decomposed)
                 if body is not None:
+                    before = {each.name for each in one}
                     changed = inline(one, [Replacement(node.name, body)]) or changed
+                    _guard(one, [each.name for each in one if each.name not in before])
                     count += 1
             if changed and one.name:
                 one.library.write_back(one)
@@ -82,6 +87,29 @@ def _body(
         body.facts.clear(TENSORS)
     inputs = {ref.node: i for i, ref in enumerate(body.feeds)}
     return Body(body, inputs, frozenset(inner.name for inner in body) - wanted)
+
+
+def _guard(graph: Graph, names: Sequence[str]) -> None:
+    """Put a node between each grouped convolution and what reads it, where that stays in TensorFlow.
+
+    TensorFlow's own optimizer fuses a convolution on the CPU with the addition behind it, and then has no kernel for
+    one with groups. For engines the node is nothing.
+    """
+    with graph.edit() as edit:
+        for name in names:
+            node = graph.node(name)
+            if node.op == "Conv2D" and _has_groups(graph, name):
+                guard = Node(
+                    graph.unique_name(f"{name}/result"), "Snapshot", node.device, Attrs({"T": DType(node.dtype("T"))})
+                )
+                edit.add(guard, [TensorRef(name)])
+                edit.rewire(TensorRef(name), TensorRef(guard.name))
+
+
+def _has_groups(graph: Graph, convolution: str) -> bool:
+    data, kernel = (tensor_info(graph, ref).shape for ref in graph.inputs(convolution))
+    channels = -1 if graph.node(convolution).text("data_format", "NHWC") == "NHWC" else 1
+    return data is None or kernel is None or data[channels] != kernel[2]
 
 
 def _taken(body: Graph, name: str, registry: Registry, sets: tuple[str, ...], decomposed: frozenset[str]) -> bool:

@@ -32,6 +32,26 @@ def test_a_function_for_xla_joins_the_cluster() -> None:
     np.testing.assert_allclose(run(result.graph_def, ["out:0"], {"x:0": images})[0], want, rtol=1e-5, atol=1e-5)
 
 
+def test_a_grouped_convolution_that_no_engine_gets_still_runs() -> None:
+    """TensorFlow fuses it with the bias behind it, and has no kernel for that."""
+    grouped = _function(lambda v: tf.nn.conv2d(v, KERNEL, 1, "SAME"), jit_compile=True)
+
+    def model() -> None:
+        image = x(1, 6, 5, 4)
+        y = tf.nn.relu(tf.nn.bias_add(grouped(tf.tanh(image)), tf.constant(KERNEL[0, 0, 0])), name="y")
+        # So that another cluster is larger.
+        tf.add(
+            tf.strings.to_number(tf.strings.as_string(tf.reduce_sum(y))), tf.reduce_sum(chain(image, 40)), name="out"
+        )
+
+    result = graft(build(model), ["out:0", "y:0"], maximum_engines=1)
+    assert len(result.engines) == 1
+    assert any(node.op == "Conv2D" for node in result.graph_def.node)
+    images = np.random.default_rng(1).standard_normal((1, 6, 5, 4), np.float32)
+    want = tf.nn.relu(tf.nn.conv2d(tf.tanh(images), KERNEL, 1, "SAME") + KERNEL[0, 0, 0])
+    np.testing.assert_allclose(run(result.graph_def, ["y:0"], {"x:0": images})[0], want, rtol=1e-5, atol=1e-5)
+
+
 def test_calls_of_one_function_with_other_shapes() -> None:
     total = _function(lambda v: tf.reduce_sum(v * 2.0, axis=-1), experimental_attributes={"_noinline": True})
 
