@@ -25,6 +25,7 @@ from tfgraft.passes.infer_shapes import InferShapes
 from tfgraft.passes.prune import Prune
 from tfgraft.passes.symbolic import symbolic
 
+_SIZES = frozenset({"Shape", "Size", "Rank"})
 _PICKS = frozenset({"StridedSlice", "GatherV2"})
 """Ops that take some sizes out of a shape, of which the others may not be known."""
 
@@ -64,7 +65,7 @@ def settle(graph: Graph, ctx: PassContext) -> None:
 
 
 def _fold(graph: Graph) -> int:
-    shapes = [node for node in graph if node.op in ("Shape", "Size", "Rank")]
+    shapes = [node for node in graph if node.op in _SIZES]
     if not shapes:
         return 0
     where = contexts(graph, graph.topological())
@@ -80,10 +81,22 @@ def _fold(graph: Graph) -> int:
                     found[reader] = value
     with graph.edit() as edit:
         for name, value in found.items():
-            sources = (ref.node for ref in graph.inputs(name)[:1])  # as Grappler does: they may have effects
             edit.replace(const_node(name, value))
-            edit.set_inputs(name, (), (*graph.control_inputs(name), *sources))
+            edit.set_inputs(name, (), (*graph.control_inputs(name), *_to_wait_for(graph, name)))
     return len(found)
+
+
+def _to_wait_for(graph: Graph, name: str) -> list[str]:
+    """Return what a folded node must wait for: what it took the size of, if nothing else reads that.
+
+    It may have effects, which would be pruned with it. Where others read it too, to wait for it would only part them.
+    """
+    while True:
+        before = graph.inputs(name)[0].node
+        if graph.node(name).op in _SIZES:
+            readers = (graph.node(reader).op for reader, _, _ in graph.consumers(before))
+            return [] if any(op not in _SIZES for op in readers) else [before]
+        name = before
 
 
 def _picks(graph: Graph, shape: str) -> list[str]:

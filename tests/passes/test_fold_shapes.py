@@ -14,6 +14,7 @@ from tests.passes.graft import X, build, run, v1, x
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.graphdef import from_graph_def, to_graph_def
 from tfgraft.graph.ref import TensorRef
+from tfgraft.load import load
 from tfgraft.passes.base import PassContext
 from tfgraft.passes.fold_shapes import FoldShapes
 from tfgraft.passes.infer_shapes import InferShapes
@@ -129,3 +130,19 @@ def test_a_recurrent_model_of_any_batch_becomes_one_engine(batch: int | None) ->
     data = np.random.default_rng(0).standard_normal((batch or 3, 12, 5), np.float32)
     (got,) = grafted.function()(tf.constant(data))
     np.testing.assert_allclose(got, model(data), rtol=1e-4, atol=1e-5)
+
+
+def test_what_others_read_too_is_not_waited_for() -> None:
+    """An edge from behind a call, which may have effects, would part what belongs together."""
+    kernel = np.random.default_rng(0).standard_normal((3, 3, 2, 8)).astype(np.float32)
+    grouped = tf.function(lambda v: tf.nn.conv2d(v, kernel, 1, "SAME"), jit_compile=True, autograph=False)
+
+    def model() -> None:
+        y = tf.tanh(grouped(tf.tanh(placeholder(2, 6, 5, 4))))
+        rows = tf.reshape(y, tf.stack([tf.reduce_prod(tf.shape(y)[:3]), tf.shape(y)[3]]))
+        tf.reshape(tf.nn.softmax(rows), tf.shape(y), name="out")
+
+    graph_def = build(model)
+    report = tfgraft.plan(load(graph_def, outputs=["out"]))
+    assert len(report.clusters) == 1
+    assert not any(node.op == "Shape" and node.fate == "native" for node in report.nodes)
