@@ -138,11 +138,15 @@ def test_what_others_read_too_is_not_waited_for() -> None:
     grouped = tf.function(lambda v: tf.nn.conv2d(v, kernel, 1, "SAME"), jit_compile=True, autograph=False)
 
     def model() -> None:
-        y = tf.tanh(grouped(tf.tanh(placeholder(2, 6, 5, 4))))
-        rows = tf.reshape(y, tf.stack([tf.reduce_prod(tf.shape(y)[:3]), tf.shape(y)[3]]))
-        tf.reshape(tf.nn.softmax(rows), tf.shape(y), name="out")
+        data = tf.tanh(placeholder(2, 6, 5, 4))
+        y = tf.tanh(grouped(data))
+        beside = tf.reshape(tf.nn.relu(tf.tile(data, [1, 1, 1, 2])), tf.shape(y))  # waits for no call but by its shape
+        tf.nn.softmax(y + grouped(tf.reshape(beside, [4, 6, 5, 4]))[:2], name="out")
 
     graph_def = build(model)
+    for node in graph_def.node:
+        if node.op == "PartitionedCall":
+            node.op = "StatefulPartitionedCall"  # as it is in a graph of Keras
     report = tfgraft.plan(load(graph_def, outputs=["out"]))
     assert len(report.clusters) == 1
     assert not any(node.op == "Shape" and node.fate == "native" for node in report.nodes)
