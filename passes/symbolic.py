@@ -71,6 +71,8 @@ def _compute(graph: Graph, ref: TensorRef) -> Symbolic | None:
     node = graph.node(ref.node)
     inputs = graph.inputs(ref.node)
     op = node.op
+    if node.name in graph.fed:
+        return None
     if op in PASS_THROUGH:
         return symbolic(graph, inputs[0])
     if op in ("Add", "AddV2", "Sub"):

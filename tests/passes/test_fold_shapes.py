@@ -106,13 +106,15 @@ def test_nothing_is_folded_in_branches_of_tensorflow_1() -> None:
         same(graph, build(model, control_flow_v1=True), {"x:0": np.abs(X) * sign})
 
 
-def test_a_fed_size_is_not_folded() -> None:
+@pytest.mark.parametrize("fed", ["size", "same"])
+def test_a_fed_size_is_not_folded(fed: str) -> None:
     def model() -> None:
-        tf.add(tf.shape(placeholder(3, 4), name="size"), 1, name="out")
+        size = tf.identity(tf.shape(placeholder(3, 4), name="size"), name="same")
+        tf.add(size[0], 1, name="out")
 
-    graph = folded(build(model), "x", "size")
-    assert "Shape" in ops(graph)
-    same(graph, build(model), {"x:0": X, "size:0": [7, 7]})
+    graph = folded(build(model), "x", fed)
+    assert "StridedSlice" in ops(graph)
+    same(graph, build(model), {"x:0": X, f"{fed}:0": [7, 7]})
 
 
 @pytest.mark.parametrize("batch", [None, 1, 3])
