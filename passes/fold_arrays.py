@@ -19,9 +19,10 @@ from tfgraft.graph.node import Node
 from tfgraft.graph.ref import TensorRef
 from tfgraft.graph.views import PASS_THROUGH, const_node, const_source, const_value
 from tfgraft.passes.contexts import contexts
+from tfgraft.passes.counting import number, through
 
-_HANDLE, _FLOW = 0, 1
-"""Outputs of TensorArrayV3."""
+_HANDLE = 0
+"""The output of TensorArrayV3 that is its handle; the other one is its flow."""
 
 
 def fold_arrays(graph: Graph) -> int:
@@ -46,7 +47,7 @@ def fold_arrays(graph: Graph) -> int:
 
 
 def _fold_item(graph: Graph, edit: GraphEdit, name: str) -> int:
-    source = _source(graph, graph.inputs(name)[0])
+    source = through(graph, graph.inputs(name)[0])
     if graph.node(source.node).op != "TensorListFromTensor":
         return 0
     _gather(graph, edit, name, graph.inputs(source.node)[0], graph.inputs(name)[1], "element_dtype")
@@ -55,14 +56,14 @@ def _fold_item(graph: Graph, edit: GraphEdit, name: str) -> int:
 
 def _fold_stack(graph: Graph, edit: GraphEdit, name: str) -> int:
     """Fold the stack of a list of one element."""
-    item = _source(graph, graph.inputs(name)[0])
+    item = through(graph, graph.inputs(name)[0])
     if graph.node(item.node).op != "TensorListSetItem":
         return 0
     into, index, value = graph.inputs(item.node)[:3]
-    empty = _source(graph, into)
-    if graph.node(empty.node).op != "TensorListReserve" or not _is(graph, graph.inputs(empty.node)[1], 1):
+    empty = through(graph, into)
+    if graph.node(empty.node).op != "TensorListReserve" or number(graph, graph.inputs(empty.node)[1]) != 1:
         return 0
-    if not _is(graph, index, 0):
+    if number(graph, index) != 0:
         return 0
     _expand(graph, edit, name, value, "element_dtype")
     return 1
@@ -90,9 +91,9 @@ def _fold_array(graph: Graph, edit: GraphEdit, array: str, inside: set[str]) -> 
             return 0
         for read in reads:
             _gather(graph, edit, read, graph.inputs(scatter)[2], graph.inputs(read)[1], "dtype")
-    elif len(writes) == 1 and not scatters and not reads and _is(graph, length, 1):
+    elif len(writes) == 1 and not scatters and not reads and number(graph, length) == 1:
         (write,) = writes
-        if not _is(graph, graph.inputs(write)[1], 0):
+        if number(graph, graph.inputs(write)[1]) != 0:
             return 0
         if not all(_counts(graph, graph.inputs(gather)[1]) for gather in gathers):
             return 0
@@ -160,20 +161,9 @@ def _expand(graph: Graph, edit: GraphEdit, name: str, value: TensorRef, attr: st
     edit.set_inputs(name, (value, TensorRef(axis)), graph.control_inputs(name))
 
 
-def _source(graph: Graph, ref: TensorRef) -> TensorRef:
-    while graph.node(ref.node).op in PASS_THROUGH and ref.node not in graph.fed:
-        ref = graph.inputs(ref.node)[0]
-    return ref
-
-
 def _value(graph: Graph, ref: TensorRef) -> NDArray[np.int32] | None:
     const = const_source(graph, ref)
     return None if const is None else const_value(const)
-
-
-def _is(graph: Graph, ref: TensorRef, number: int) -> bool:
-    value = _value(graph, ref)
-    return value is not None and value.ndim == 0 and int(value) == number
 
 
 def _counts(graph: Graph, ref: TensorRef) -> bool:
@@ -181,8 +171,8 @@ def _counts(graph: Graph, ref: TensorRef) -> bool:
     value = _value(graph, ref)
     if value is not None:
         return bool(np.array_equal(value, np.arange(value.size)))
-    node = graph.node(_source(graph, ref).node)
+    node = graph.node(through(graph, ref).node)
     if node.op != "Range":
         return False
     start, _, step = graph.inputs(node.name)
-    return _is(graph, start, 0) and _is(graph, step, 1)
+    return number(graph, start) == 0 and number(graph, step) == 1
