@@ -32,15 +32,19 @@ class Histogram:
     @classmethod
     def of(cls, values: NDArray[Any]) -> Histogram:
         """Count the magnitudes of finite values of any shape."""
-        magnitudes = np.abs(np.ravel(values)).astype(np.float64, copy=False)
+        magnitudes = np.abs(np.ravel(values))
+        if magnitudes.dtype != np.float32:
+            magnitudes = magnitudes.astype(np.float64, copy=False)
         largest = float(magnitudes.max(initial=0.0))
         exponent = int(np.frexp(largest)[1]) if largest > 0 else _LEAST
-        places = (
-            np.ldexp(magnitudes, _DOUBLINGS - exponent).astype(np.int64)
-            if largest > 0
-            else np.zeros(magnitudes.size, np.int64)
-        )
-        return cls(exponent, np.bincount(places, minlength=BINS))
+        # A power of two is an exact factor (what underflows is in the first bin), and ldexp takes ten times as long.
+        by = _DOUBLINGS - exponent
+        if by < np.finfo(magnitudes.dtype).maxexp:
+            places = magnitudes * magnitudes.dtype.type(2.0**by)
+        else:
+            places = np.ldexp(magnitudes.astype(np.float64), by)
+        # Half the width of what bincount works with, but converted at a quarter of the time.
+        return cls(exponent, np.bincount(places.astype(np.int32), minlength=BINS))
 
     def __eq__(self, other: object) -> bool:
         return (
