@@ -116,9 +116,7 @@ def _speed() -> str:
         "model",
         "batch",
         "INT8 layers",
-        "TensorFlow ms",
-        "FP32 ms",
-        "INT8 ms",
+        *(f"{contender} ms" for contender in speed.CONTENDERS),
         "against TensorFlow",
         "against FP32",
     ]
@@ -206,8 +204,8 @@ The budget's search for {name}; lines of the drop against the share of layers in
 """
 _SPEED = """## Speed of INT8
 
-Milliseconds a batch inside TensorFlow, through ONNX Runtime but for the first; contenders in turn, medians. The last
-columns tell how many times as fast INT8 is, round by round.
+Milliseconds a batch: TensorFlow, then two engines inside of it; contenders in turn, medians. The last columns tell how
+many times as fast INT8 is as TensorFlow and as FP32, round by round, by the quicker engine for each.
 
 """
 _RTX = """## TensorRT
