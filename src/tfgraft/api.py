@@ -38,6 +38,7 @@ def optimize(
     *,
     outputs: Sequence[str] | None = None,
     input_shapes: Mapping[str, Sequence[int | None] | None] | Sequence[Sequence[int | None] | None] | None = None,
+    constants: Mapping[str, Any] | None = None,
     engine: str | Sequence[str] = "onnxruntime",
     minimum_segment_size: int = 3,
     maximum_engines: int | None = None,
@@ -65,6 +66,10 @@ def optimize(
         outputs: names of the tensors that must stay ("node" or "node:0"); default those of the signature, else
             those that nothing reads.
         input_shapes: shapes of inputs by name, or in order; None or -1 for an unknown dimension.
+        constants: values of inputs that always have one, by name, such as `{"is_training": False, "keep_prob": 1.0}`:
+            they are inputs of the model no more, and what depends on them alone is folded away. Give the switches of
+            TensorFlow 1 graphs so: a switch that is fed keeps both branches of what it chooses, which part the graph
+            into many engines.
         engine: the name of an engine builder; or several names, or "auto" for all that can run here: then each part of
             the graph is timed, and goes to the engine that is the quickest with it, or stays in TensorFlow.
         minimum_segment_size: clusters with fewer ops stay native.
@@ -107,7 +112,7 @@ def optimize(
     registry = registry or Registry.default()
     specs = engine_specs(registry, engine, engine_options)
     wanted = Precision.of(precision, calibration, observer)
-    loaded = load(model, outputs=outputs, input_shapes=input_shapes, signature=signature)
+    loaded = load(model, outputs=outputs, input_shapes=input_shapes, constants=constants, signature=signature)
     chosen = pipeline or default_pipeline(
         minimum_segment_size=minimum_segment_size, maximum_engines=maximum_engines, denylist=_entries(denylist)
     )
@@ -128,6 +133,7 @@ def plan(
     *,
     outputs: Sequence[str] | None = None,
     input_shapes: Mapping[str, Sequence[int | None] | None] | Sequence[Sequence[int | None] | None] | None = None,
+    constants: Mapping[str, Any] | None = None,
     engine: str | Sequence[str] = "onnxruntime",
     minimum_segment_size: int = 3,
     maximum_engines: int | None = None,
@@ -155,7 +161,7 @@ def plan(
     else:
         specs = engine_specs(registry, engine, engine_options)
     wanted = Precision.of(precision, calibration, observer)
-    loaded = load(model, outputs=outputs, input_shapes=input_shapes, signature=signature)
+    loaded = load(model, outputs=outputs, input_shapes=input_shapes, constants=constants, signature=signature)
     chosen = pipeline or default_pipeline(
         minimum_segment_size=minimum_segment_size,
         maximum_engines=maximum_engines,
@@ -180,6 +186,7 @@ def calibrate(
     *,
     outputs: Sequence[str] | None = None,
     input_shapes: Mapping[str, Sequence[int | None] | None] | Sequence[Sequence[int | None] | None] | None = None,
+    constants: Mapping[str, Any] | None = None,
     precision: str = "INT8",
     registry: Registry | None = None,
     pipeline: Pipeline | None = None,
@@ -193,7 +200,7 @@ def calibrate(
     of the data can be merged with `CalibrationTable.merge`.
 
     Args:
-        model, outputs, input_shapes, registry, pipeline, progress, signature: see `optimize`.
+        model, outputs, input_shapes, constants, registry, pipeline, progress, signature: see `optimize`.
         data: see the argument `calibration` of `optimize`.
         precision: what the table is for: "INT8", or "FP16", which needs the ranges of more tensors.
         executor: runs shards of the data, a `ProcessPoolExecutor` say, or one of Dask's or Ray's; None: all run here.
@@ -205,7 +212,7 @@ def calibrate(
         PassError: a pass failed.
     """
     registry = registry or Registry.default()
-    loaded = load(model, outputs=outputs, input_shapes=input_shapes, signature=signature)
+    loaded = load(model, outputs=outputs, input_shapes=input_shapes, constants=constants, signature=signature)
     wanted = Precision.of(precision, data, "max")
     if wanted.name == "FP32":
         raise ValueError("precision='FP32' needs no calibration; give the precision that the table is for")

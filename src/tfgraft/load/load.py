@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfgraft.errors import ModelError, nearest
 from tfgraft.load import keras_model, saved_model
+from tfgraft.load.constants import with_constants
 from tfgraft.load.frozen import load_graph_def, read_graph_def
 from tfgraft.load.function import concrete, load_concrete
 from tfgraft.load.model import LoadedModel
@@ -26,6 +27,7 @@ def load(
     *,
     outputs: Sequence[str] | None = None,
     input_shapes: InputShapes | None = None,
+    constants: Mapping[str, Any] | None = None,
     signature: str | None = None,
     tags: Sequence[str] | None = None,
 ) -> LoadedModel:
@@ -39,6 +41,8 @@ def load(
             returns; for a frozen graph what no node reads.
         input_shapes: shapes by input name (tensor, node or signature name), or a list in input order; -1 or None
             for an unknown size. For a frozen graph, naming an optional input makes it one that must be fed.
+        constants: values of inputs that always have one, by input name; see `with_constants`. They are inputs of the
+            model no more. A list of shapes counts them all the same.
         signature: which signature of a SavedModel. Default: "serving_default", or the only one.
         tags: which graph of a SavedModel that holds several. Default: the one tagged "serve", or the only one.
 
@@ -47,11 +51,23 @@ def load(
     """
     outputs = [outputs] if isinstance(outputs, str) else outputs
     if isinstance(model, LoadedModel):
-        if any(given is not None for given in (outputs, input_shapes, signature, tags)):
+        if any(given is not None for given in (outputs, input_shapes, constants, signature, tags)):
             raise ModelError(
-                "The model is loaded already.", "Give outputs, shapes, signature and tags when loading it."
+                "The model is loaded already.",
+                "Give outputs, shapes, constants, signature and tags when loading it.",
             )
         return model
+    loaded = _load(model, outputs, input_shapes, signature, tags)
+    return loaded if constants is None else with_constants(loaded, constants, input_shapes)
+
+
+def _load(
+    model: Any,
+    outputs: Sequence[str] | None,
+    input_shapes: InputShapes | None,
+    signature: str | None,
+    tags: Sequence[str] | None,
+) -> LoadedModel:
     if isinstance(model, (str, Path)):
         return _load_path(Path(model), outputs, input_shapes, signature, tags)
     if tags is not None:

@@ -44,7 +44,7 @@ def match_shapes(
     """
     known = {i.name: i for i in inputs}
     if isinstance(given, Mapping):
-        names = {_match(name, inputs, aliases): shape for name, shape in given.items()}
+        names = {match_name("shape", name, inputs, aliases): shape for name, shape in given.items()}
     else:
         if len(given) > len(inputs):
             raise ModelError(
@@ -54,14 +54,19 @@ def match_shapes(
     return {name: _merge(known[name], given_shape(shape)) for name, shape in names.items() if shape is not None}
 
 
-def _match(name: str, inputs: Sequence[NamedTensor], aliases: Mapping[str, str]) -> str:
+def match_name(what: str, name: str, inputs: Sequence[NamedTensor], aliases: Mapping[str, str]) -> str:
+    """Return the tensor name of the input that the user calls `name`; `what` is given for it.
+
+    Raises:
+        ModelError: there is none; the nearest names are told.
+    """
     tensor = aliases.get(name, name)
     for item in inputs:
         if tensor in (item.name, item.node):
             return item.name
     known = [*aliases, *(i.name for i in inputs)]
     raise ModelError(
-        f"A shape is given for {name!r}, which is no input of the model.",
+        f"A {what} is given for {name!r}, which is no input of the model.",
         nearest(name, known) or f"Its inputs are {listing(i.name for i in inputs)}.",
     )
 
