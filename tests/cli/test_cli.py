@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tests.load.models import Linear, Words, frozen_graph, save
 from tfgraft.cli import main
+from tfgraft.cli.parser import make_parser
 from tfgraft.load import load
 
 
@@ -76,6 +77,56 @@ def test_signature(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = save(module, tmp_path / "m", first=module.__call__, second=module.double)
     run(capsys, "plan", path, "--signature", "second")
     assert run(capsys, "plan", path, code=1) == ""
+
+
+@pytest.fixture
+def switched(tmp_path: Path) -> Path:
+    """`y` is the Relu of x [?, 8], times `scale` [8], where `training` is false, and else something random."""
+    with tf.Graph().as_default() as made:
+        x = tf.compat.v1.placeholder(tf.float32, [None, 8], "x")
+        training = tf.compat.v1.placeholder(tf.bool, [], "training")
+        scale = tf.compat.v1.placeholder(tf.float32, [8], "scale")
+        noise = tf.random.uniform([8])
+        h = tf.cond(training, lambda: x * noise, lambda: tf.nn.relu(x) - 1.0)
+        tf.tanh(h * scale, name="y")
+    path = tmp_path / "switched.pb"
+    path.write_bytes(made.as_graph_def().SerializeToString())
+    return path
+
+
+def test_constants(switched: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    constants = ["--constant", "training=false", "--constant", "scale=[1,2,3,4,5,6,7,8]"]
+    assert len(json.loads(run(capsys, "plan", switched, "--json", *constants))["clusters"]) == 1
+    out = tmp_path / "out.pb"
+    assert json.loads(run(capsys, "optimize", switched, "-o", out, "--json", *constants))["inputs"] == ["x:0"]
+    assert load(out).input_names == ("x:0",)
+    np.savez(tmp_path / "x.npz", x=np.ones((2, 8), np.float32))
+    table = tmp_path / "table.json"
+    run(capsys, "calibrate", switched, tmp_path / "x.npz", "-o", table, *constants)
+    assert table.is_file()
+
+
+@pytest.mark.parametrize(("text", "value"), [("1", 1), ("0.5", 0.5), ("True", True), ("[1, 2]", [1, 2]), ('"a"', "a")])
+def test_constants_are_read_as_values(text: str, value: Any) -> None:
+    (given,) = make_parser().parse_args(["plan", "m.pb", "--constant", f"a:0={text}"]).constant
+    assert given == ("a:0", value)
+    assert type(given[1]) is type(value)
+
+
+def test_tune_reaches_the_search(
+    graph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[Any] = []
+
+    def optimize(model: Any, **options: Any) -> Any:
+        found.append(options["search"])
+        raise ValueError("enough")
+
+    monkeypatch.setattr("tfgraft.api.optimize", optimize)
+    command = ["optimize", graph, "-o", tmp_path / "out.pb", "--engine", "auto", "--search-seconds", "5"]
+    run(capsys, *command, code=1)
+    run(capsys, *command, "--tune", code=1)
+    assert [(search.seconds, search.tune) for search in found] == [(5.0, False), (5.0, True)]
 
 
 def test_explain(graph: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -157,6 +208,10 @@ def test_ops_says_what_is_wrong(args: list[str], told: str, capsys: pytest.Captu
         ["plan", "m.pb", "--input-shape", "x"],
         ["plan", "m.pb", "--input-shape", "x=a,b"],
         ["plan", "m.pb", "--option", "threads"],
+        ["plan", "m.pb", "--constant", "training"],
+        ["plan", "m.pb", "--constant", "training=no"],
+        ["plan", "m.pb", "--constant", 'training={"a": 1}'],
+        ["optimize", "m.pb", "--output", "y:0", "-o", "out.pb"],
         ["plan", "m.pb", "--min-segment", "0"],
         ["plan", "m.pb", "--outputs", ","],
         ["bench", "m.pb", "--runs", "-1"],
@@ -184,6 +239,11 @@ def test_help_says_what_exit_codes_mean(capsys: pytest.CaptureFixture[str]) -> N
         (["plan", "{dir}"], "holds no saved_model.pb"),
         (["plan", "{dir}/model.pb", "--outputs", "relo"], "Did you mean 'relu'"),
         (["plan", "{dir}/model.pb", "--input-shape", "x=1,9"], "does not fit input x:0"),
+        (["plan", "{dir}/model.pb", "--constant", "x=1"], "The constant for input x:0"),
+        (["plan", "{dir}/model.pb", "--constant", "x=1", "--constant", "x=2"], "given two constants"),
+        (["optimize", "{dir}/model.pb", "--output", "y:0"], "Choose tensors with --outputs y:0, and a file with -o"),
+        (["optimize", "{dir}/model.pb", "--output", "y:0,z:0"], "'y:0,z:0' is a tensor of the model"),
+        (["calibrate", "{dir}/model.pb", "{dir}/empty.pb", "-o", "y:0"], "'y:0' is a tensor of the model"),
         (["plan", "{dir}/model.pb", "--engine", "none"], "no engine 'none'"),
         (["plan", "{dir}/model.pb", "--option", "nothing=1"], "no option 'nothing'"),
         (["plan", "{dir}/model.pb", "--signature", "a"], "has no signatures"),

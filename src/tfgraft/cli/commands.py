@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ def optimize(args: argparse.Namespace, terminal: Terminal) -> int:
     check_target(args.output)
     start = time.perf_counter()
     _load(args)
+    _check_output(args)
     check_target(args.output, args.model)
     grafted = _optimize(args, terminal)
     grafted.save(args.output)
@@ -60,12 +62,11 @@ def calibrate(args: argparse.Namespace, terminal: Terminal) -> int:
     """Run the model on data and write the table of ranges."""
     from tfgraft.api import calibrate as run
 
+    _load(args)
+    _check_output(args)
     table = run(
         args.model,
         args.data,
-        outputs=args.outputs,
-        input_shapes=dict(args.input_shape) or None,
-        signature=args.signature,
         precision=args.precision,
         progress=terminal.progress,
     )
@@ -173,6 +174,7 @@ def _arguments(args: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
     return {
         "outputs": args.outputs,
         "input_shapes": dict(args.input_shape) or None,
+        "constants": _constants(args),
         "signature": args.signature,
         "engine": _engine(args),
         "minimum_segment_size": args.min_segment,
@@ -189,9 +191,38 @@ def _load(args: argparse.Namespace) -> None:
     """Put the loaded model in the place of its path, and of what says how to load it."""
     from tfgraft.load import load
 
-    shapes = dict(args.input_shape) or None
-    args.model = load(args.model, outputs=args.outputs, input_shapes=shapes, signature=args.signature)
-    args.outputs, args.input_shape, args.signature = None, [], None
+    args.model = load(
+        args.model,
+        outputs=args.outputs,
+        input_shapes=dict(args.input_shape) or None,
+        constants=_constants(args),
+        signature=args.signature,
+    )
+    args.outputs, args.input_shape, args.constant, args.signature = None, [], [], None
+
+
+def _constants(args: argparse.Namespace) -> dict[str, Any] | None:
+    constants: dict[str, Any] = {}
+    for name, value in args.constant:
+        if name in constants:
+            raise TfGraftError(f"Input {name!r} is given two constants.", "Give --constant once for each input.")
+        constants[name] = value
+    return constants or None
+
+
+def _check_output(args: argparse.Namespace) -> None:
+    """Refuse to write to a file that is called as tensors of the loaded model are: --outputs was meant.
+
+    Raises:
+        TfGraftError: it is so called.
+    """
+    names = [name.strip() for name in str(args.output).split(",")]
+    nodes = {node.name for node in args.model.graph_def.node}
+    if all(re.fullmatch(r".+:\d+", name) and name.rpartition(":")[0] in nodes for name in names):
+        raise TfGraftError(
+            f"{str(args.output)!r} is a tensor of the model, and -o (--output) names the file to write.",
+            f"Choose tensors with --outputs {args.output}, and a file with -o.",
+        )
 
 
 def _plan(args: argparse.Namespace, terminal: Terminal) -> Any:
@@ -207,7 +238,7 @@ def _optimize(args: argparse.Namespace, terminal: Terminal, options: dict[str, A
 
     chosen = dict(args.option) if options is None else options
     more = {name: getattr(args, name) for name in ("verify", "cache") if name in args}
-    more["search"] = Search([read_feeds(args.input)] if args.input else None, args.search_seconds)
+    more["search"] = Search([read_feeds(args.input)] if args.input else None, args.search_seconds, tune=args.tune)
     return run(args.model, strict=args.strict, **_arguments(args, terminal), **more, **chosen)
 
 

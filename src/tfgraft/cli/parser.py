@@ -30,7 +30,12 @@ def make_parser() -> argparse.ArgumentParser:
 
     optimize = _command(commands, "optimize", "write the model with engines in it", common, model)
     optimize.add_argument(
-        "-o", "--output", required=True, metavar="OUT", help="a file that ends in .pb, or a SavedModel directory"
+        "-o",
+        "--output",
+        action=_Once,
+        required=True,
+        metavar="OUT",
+        help="where to write: a file that ends in .pb, or a SavedModel directory",
     )
     optimize.add_argument("--strict", action="store_true", help="engines fail instead of falling back to TensorFlow")
 
@@ -41,7 +46,9 @@ def make_parser() -> argparse.ArgumentParser:
     calibrate = _command(commands, "calibrate", "take the ranges of activations, and write them as a table", common)
     _add_model(calibrate)
     calibrate.add_argument("data", type=Path, metavar="DATA.npz", help="arrays by input name")
-    calibrate.add_argument("-o", "--output", type=Path, required=True, metavar="TABLE.json", help="where to write")
+    calibrate.add_argument(
+        "-o", "--output", action=_Once, type=Path, required=True, metavar="TABLE.json", help="where to write"
+    )
     calibrate.add_argument(
         "--precision", type=str.upper, choices=("INT8", "FP16"), default="INT8", help="what the table is for"
     )
@@ -105,6 +112,15 @@ def _add_model(model: argparse.ArgumentParser) -> None:
         metavar="x=1,224,224,3",
         help="the shape of an input; -1 or ? for an unknown size (repeat for more inputs)",
     )
+    model.add_argument(
+        "--constant",
+        type=_constant,
+        action="append",
+        default=[],
+        metavar="x=VALUE",
+        help="an input that always has this value, such as training=false: a number, true or false, or a JSON list "
+        "(repeat for more inputs)",
+    )
     model.add_argument("--signature", metavar="KEY", help="which signature of a SavedModel")
 
 
@@ -118,6 +134,11 @@ def _add_search(command: argparse.ArgumentParser) -> None:
         default=60.0,
         metavar="S",
         help="how long several engines are timed, without building them (default 60)",
+    )
+    command.add_argument(
+        "--tune",
+        action="store_true",
+        help="with several engines: try smaller clusters too, and the chosen engines with other numbers of threads",
     )
 
 
@@ -187,6 +208,22 @@ def _add_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+class _Once(argparse.Action):
+    """Stores a value that may be given once: of two, one would be lost without a word."""
+
+    def __call__(
+        self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None
+    ) -> None:
+        """Store the value.
+
+        Raises:
+            ArgumentError: there is one already.
+        """
+        if getattr(namespace, self.dest) is not None:
+            raise argparse.ArgumentError(self, "is given twice; tensors to keep are chosen with --outputs")
+        setattr(namespace, self.dest, values)
+
+
 def _positive(text: str) -> int:
     try:
         value = int(text)
@@ -215,6 +252,21 @@ def _shape(text: str) -> tuple[str, tuple[int, ...]]:
     if any(size < -1 for size in shape):
         raise argparse.ArgumentTypeError(f"{sizes!r} is not a shape: sizes are 0 or more, or -1")
     return name, shape
+
+
+def _constant(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form x=VALUE")
+    try:
+        made = json.loads({"True": "true", "False": "false"}.get(value, value))
+    except json.JSONDecodeError:
+        made = None
+    if made is None or isinstance(made, dict):
+        raise argparse.ArgumentTypeError(
+            f"{value!r} is no value: write a number, true or false, a JSON list, or a string in double quotes"
+        )
+    return name, made
 
 
 def _option(text: str) -> tuple[str, Any]:
