@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.zoo.built import Array, Built, Tensor, load_arrays
+from benchmarks.zoo.models import MODELS
 from benchmarks.zoo.stages.calls import read_graph
 
 POSITIONS = 128
@@ -22,7 +23,7 @@ class FixedBatch(ValueError):
 
 
 def zoo_row(models: Path, name: str, batch: int) -> tuple[Built, dict[str, Array]]:
-    """Return a model of the zoo and its real feed, repeated `batch` times.
+    """Return a model of the zoo and its real feed, repeated `batch` times; inputs that are constants are in neither.
 
     Raises:
         FixedBatch: the size of its batch is written into the graph.
@@ -30,10 +31,13 @@ def zoo_row(models: Path, name: str, batch: int) -> tuple[Built, dict[str, Array
     facts = json.loads((models / f"{name}.json").read_text(encoding="utf-8"))
     inputs, outputs = ([Tensor.from_dict(each) for each in facts[side]] for side in ("inputs", "outputs"))
     feed = load_arrays(models / "samples" / f"{name}.npz")
+    constants = {key: feed.pop(key) for key in MODELS[name].constants}
+    inputs = [each for each in inputs if each.name not in constants]
     if batch > 1:
         feed = {each.name: _repeated(each, feed[each.name], batch) for each in inputs}
     graph_def = read_graph(models / f"{name}.pb")
     fix_inputs(graph_def, feed)
+    set_constants(graph_def, constants)
     # What only the defaults of inputs needed is not part of the model any more.
     kept = [each.name.rpartition(":")[0] for each in (*inputs, *outputs)]
     graph_def = tf.compat.v1.graph_util.extract_sub_graph(graph_def, kept)
@@ -58,6 +62,19 @@ def fix_inputs(graph_def: Any, feed: Mapping[str, Array]) -> None:
                 del node.input[:]
             node.attr["shape"].shape.CopyFrom(tf.TensorShape(values[node.name].shape).as_proto())
             node.attr.pop("_output_shapes", None)
+
+
+def set_constants(graph_def: Any, constants: Mapping[str, Array]) -> None:
+    """Put constants in the place of placeholders, by tensor name."""
+    values = {name.rpartition(":")[0]: value for name, value in constants.items()}
+    for node in graph_def.node:
+        if node.name in values:
+            node.op = "Const"
+            del node.input[:]
+            node.attr.clear()
+            proto = tf.make_tensor_proto(values[node.name])
+            node.attr["dtype"].type = proto.dtype
+            node.attr["value"].tensor.CopyFrom(proto)
 
 
 def _fixed(tensor: Tensor, feed: Mapping[str, Array]) -> Tensor:

@@ -31,6 +31,8 @@ class Model:
         build: makes its frozen graph.
         sample: makes a feed for it.
         meaning: puts its outputs for the sample into words.
+        constants: inputs of which an inference graph needs one value, such as a switch for training. The zoo feeds them
+            as its sample says; in the benchmark they are constants of that value in the graph that all contenders get.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Model:
     build: Builder
     sample: Sample
     meaning: Meaning
+    constants: tuple[str, ...] = ()
 
 
 HUMAN = "human-models"
@@ -86,6 +89,7 @@ _TABLE = (
         DeepBrain(),
         BrainScan(),
         meanings.brain_share,
+        constants=("training:0",),
     ),
     Model(
         "efficientpose",
