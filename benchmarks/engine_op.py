@@ -34,9 +34,9 @@ from tfgraft.plugins.protocol import (
     Device,
     Executor,
     Outputs,
-    Staging,
     fingerprint,
 )
+from tfgraft.plugins.staging import HostStage, Staging
 from tfgraft.registry.support import SUPPORTED, Support
 
 ALONE = "tf.numpy_function, before"
@@ -52,7 +52,7 @@ class Copy:
         if isinstance(outputs, Staging):
             own = np.empty_like(x)
             place = [(own.ctypes.data, own.nbytes)]
-            outputs.stage(own, bool, (), place, place)
+            outputs.stage(own, HostStage(bool, ()), place, place)
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -160,51 +159,6 @@ class Outputs(Protocol):
 
     def allocate(self, i: int, shape: Sequence[int]) -> Array:
         """Return TensorFlow's own buffer for output `i` as a writable array, for the engine to fill in place."""
-        ...
-
-
-class DeviceStage(NamedTuple):
-    """How buffers in a CUDA device's memory are filled and read by a caller in C.
-
-    Args:
-        lock: held from before the first copy until all is done: the buffers' other users take it too.
-        synchronize, copy, wait: addresses of cuCtxSynchronize, cuMemcpyDtoDAsync and cuStreamSynchronize.
-        stream: the stream that the engine uses.
-    """
-
-    lock: AbstractContextManager[Any]
-    synchronize: int
-    copy: int
-    wait: int
-    stream: int
-
-
-@runtime_checkable
-class Staging(Protocol):
-    """What `Outputs` may be besides: a runtime that can run an engine on buffers of the engine's own."""
-
-    def stage(
-        self,
-        keep: object,
-        run: Callable[..., object],
-        arguments: tuple[object, ...],
-        inputs: list[tuple[int, int]],
-        outputs: list[tuple[int, int]],
-        device: DeviceStage | None = None,
-    ) -> None:
-        """Run without the executor from the next call on, as long as the inputs have the shapes that they have now.
-
-        The runtime then copies the inputs into the buffers, calls `run(*arguments)` and copies the outputs. One thread
-        at a time does so: other calls are offered buffers of their own. After an error the executor is asked again.
-
-        Args:
-            keep: what must live as long as the buffers are used.
-            run: computes on the buffers.
-            arguments: what it is called with.
-            inputs, outputs: address and size in bytes of each buffer; all outputs have been allocated, in these sizes.
-            device: for buffers in a device's memory, between which and TensorFlow's is copied on the stream. The
-                device is synchronized before, and the stream waited for after.
-        """
         ...
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from tfgraft.plugins.protocol import DeviceArray, DeviceStage, Staging
-
-NOT_CAPTURED = "-1"
-"""ONNX Runtime's number of no graph."""
+from tfgraft.plugins.protocol import DeviceArray
+from tfgraft.plugins.staging import DeviceStage, Staging
 
 
 class DeviceMemory(Protocol):
@@ -28,8 +27,20 @@ class DeviceMemory(Protocol):
         """Wait for all work on a stream."""
         ...
 
-    def entry_points(self) -> tuple[int, int, int]:
-        """Return the addresses of the functions behind `synchronize`, `copy` and `wait`, for callers in C."""
+    def capture(self, stream: int, queue: Callable[[], object]) -> int:
+        """Return a graph of what a function queues on a stream, which is not done now; its errors are passed on."""
+        ...
+
+    def launch(self, graph: int, stream: int) -> None:
+        """Queue a graph on a stream."""
+        ...
+
+    def delete_graph(self, graph: int) -> None:
+        """Give a graph back."""
+        ...
+
+    def entry_points(self) -> tuple[int, int, int, int]:
+        """Return the addresses of the functions behind `synchronize`, `copy`, `launch` and `wait`, for callers in C."""
         ...
 
 
@@ -61,18 +72,21 @@ class Port:
 class Captured:
     """A session's call for inputs of some shapes, on buffers of its own; one thread uses it at a time.
 
-    ONNX Runtime captures the kernels when it first runs with the options' graph number, and launches what it has
-    captured from then on.
+    Its kernels are captured here and not by ONNX Runtime, whose `run` looks at names, feeds and graphs before it
+    launches what it has captured. With cold caches that takes a tenth of a millisecond.
 
     Args:
-        session: the `InferenceSession`.
-        options: its `RunOptions`, with the number of a graph that is not in use.
-        inputs: the inputs, with tensors of the same shapes.
+        session: the `InferenceSession`, which works on the lane's stream alone.
+        options: the `RunOptions` of a run that neither captures nor waits.
+        inputs: the inputs, with the tensors of a call of these shapes.
         outputs: the outputs, likewise; their shapes must follow from those of the inputs.
-        lane: where the session works.
+        lane: where the session works; the tensors are ready.
 
     Attributes:
         shapes: those of the outputs.
+
+    Raises:
+        Exception: it cannot be captured; ONNX Runtime raises several kinds.
     """
 
     def __init__(
@@ -83,7 +97,7 @@ class Captured:
         outputs: Sequence[tuple[Port, DeviceArray]],
         lane: Lane,
     ) -> None:
-        self._options, self._lane = options, lane
+        self._lane = lane
         binding = session.io_binding()
         sources, made = _buffers(inputs, lane), _buffers(outputs, lane)
         for (port, _), value in zip(inputs, sources, strict=True):
@@ -93,25 +107,31 @@ class Captured:
         self.shapes = [array.shape for _, array in outputs]
         self._sources = [(value.data_ptr(), array.nbytes) for value, (_, array) in zip(sources, inputs, strict=True)]
         self._results = [(value.data_ptr(), array.nbytes) for value, (_, array) in zip(made, outputs, strict=True)]
-        # The public wrappers' frames cost as much as the copies.
-        self._run = getattr(session, "_sess", session).run_with_iobinding
-        self._bound = getattr(binding, "_iobinding", binding)
         self._keep = (session, binding, sources, made)
+        # Once on real values, since what is made when it is first needed cannot be made while a stream is captured.
+        self._fill([array for _, array in inputs])
+        session.run_with_iobinding(binding, options)
+        lane.memory.wait(lane.stream)
+        self._graph = lane.memory.capture(lane.stream, lambda: session.run_with_iobinding(binding, options))
+        weakref.finalize(self, lane.memory.delete_graph, self._graph).atexit = False  # the device may be gone by then
 
     def run(self, inputs: Sequence[DeviceArray], results: Sequence[DeviceArray]) -> None:
         """Copy the inputs, run, copy the results, wait: all on one stream."""
         memory, stream = self._lane.memory, self._lane.stream
-        for (own, nbytes), array in zip(self._sources, inputs, strict=True):
-            memory.copy(own, array.address, nbytes, stream)
-        self._run(self._bound, self._options)
+        self._fill(inputs)
+        memory.launch(self._graph, stream)
         for (own, nbytes), array in zip(self._results, results, strict=True):
             memory.copy(array.address, own, nbytes, stream)
         memory.wait(stream)
 
     def offer(self, runtime: Staging, lock: AbstractContextManager[Any]) -> None:
         """Have the runtime make such calls by itself; `lock` keeps the session to one of them at a time."""
-        device = DeviceStage(lock, *self._lane.memory.entry_points(), self._lane.stream)
-        runtime.stage(self._keep, self._run, (self._bound, self._options), self._sources, self._results, device)
+        work = DeviceStage(lock, *self._lane.memory.entry_points(), self._graph, self._lane.stream)
+        runtime.stage(self, work, self._sources, self._results)
+
+    def _fill(self, inputs: Sequence[DeviceArray]) -> None:
+        for (own, nbytes), array in zip(self._sources, inputs, strict=True):
+            self._lane.memory.copy(own, array.address, nbytes, self._lane.stream)
 
 
 def _buffers(tensors: Sequence[tuple[Port, DeviceArray]], lane: Lane) -> list[Any]:

@@ -9,13 +9,16 @@ from dataclasses import replace
 from typing import Any
 
 from tfgraft.graph.view import TensorInfo
-from tfgraft.plugins.onnxruntime.captured import NOT_CAPTURED, Captured, Lane, Port
+from tfgraft.plugins.onnxruntime.captured import Captured, Lane, Port
 from tfgraft.plugins.onnxruntime.options import CUDA, OnnxRuntimeOptions, provider_name
 from tfgraft.plugins.onnxruntime.session import make_session
-from tfgraft.plugins.protocol import BuiltEngine, DeviceArray, DeviceOutputs, Staging
+from tfgraft.plugins.protocol import BuiltEngine, DeviceArray, DeviceOutputs
 from tfgraft.plugins.shape_rule import shape_rule
+from tfgraft.plugins.staging import Staging
 
 _ALIGNMENT = 256
+_NO_GRAPH = "-1"
+"""ONNX Runtime's number of no graph."""
 _NAMES = {"float32": "FLOAT", "float64": "DOUBLE"}
 
 
@@ -51,11 +54,11 @@ class OnnxRuntimeDeviceExecutor:
         lane: Lane,
         graphs: int,
     ) -> None:
-        self._ort, self._session, self._lane, self._keep = ort, session, lane, keep
+        self._session, self._lane, self._keep = session, lane, keep
         self._inputs = _ports(session.get_inputs(), inputs)
         self._outputs = _ports(session.get_outputs(), outputs)
         self._rule = shape_rule(inputs, outputs)
-        self._options = _run_options(ort, NOT_CAPTURED if graphs else None)
+        self._options = _run_options(ort, capturing=bool(graphs))
         self._graphs = graphs
         self._captured: dict[Any, Captured] = {}
         self._last: Any = None
@@ -86,11 +89,10 @@ class OnnxRuntimeDeviceExecutor:
         """Capture a graph and run it; tell whether that could be done."""
         if len(self._captured) >= self._graphs or not all(array.nbytes for array in (*inputs, *results)):
             return False
-        options = _run_options(self._ort, str(len(self._captured) + 1))
         ins, outs = zip(self._inputs, inputs, strict=True), zip(self._outputs, results, strict=True)
         try:
-            made = Captured(self._session, options, list(ins), list(outs), self._lane)
             self._lane.memory.synchronize()
+            made = Captured(self._session, self._options, list(ins), list(outs), self._lane)
             made.run(inputs, results)
         except Exception as error:  # ONNX Runtime raises several kinds of its own
             logging.getLogger("tfgraft").debug("no CUDA graph for %s: %s", key, error)
@@ -180,6 +182,7 @@ def _on_lane(options: OnnxRuntimeOptions, lane: Lane, capture: bool) -> OnnxRunt
     own = {
         "device_id": str(lane.ordinal),
         "user_compute_stream": str(lane.stream),
+        # It is refused where an op runs on the CPU, and a run makes nothing then that could not be captured.
         "enable_cuda_graph": str(int(capture)),
         # The order that cuDNN's kernels for tensor cores take; without it each convolution is between two transposes.
         "prefer_nhwc": "1",
@@ -203,10 +206,10 @@ def _ports(arguments: Sequence[Any], infos: Sequence[TensorInfo]) -> list[Port]:
     ]
 
 
-def _run_options(ort: Any, graph: str | None) -> Any:
-    """Return options of a run that does not wait for the device; `graph` is the number of the CUDA graph, if any."""
+def _run_options(ort: Any, capturing: bool) -> Any:
+    """Return options of a run that does not wait for the device, nor is captured where the session would do so."""
     options = ort.RunOptions()
     options.add_run_config_entry("disable_synchronize_execution_providers", "1")
-    if graph is not None:
-        options.add_run_config_entry("gpu_graph_id", graph)
+    if capturing:
+        options.add_run_config_entry("gpu_graph_id", _NO_GRAPH)
     return options

@@ -8,8 +8,9 @@ from typing import Any
 
 from tfgraft.graph.view import TensorInfo
 from tfgraft.plugins.onnxruntime.staged import Staged
-from tfgraft.plugins.protocol import Array, Outputs, Staging
+from tfgraft.plugins.protocol import Array, Outputs
 from tfgraft.plugins.shape_rule import Dims, shape_rule
+from tfgraft.plugins.staging import Staging
 
 _IN_PLACE_BYTES = 32768
 """Outputs smaller than this together are copied: that is quicker than binding them."""

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tfgraft.plugins.protocol import Array, Staging
+from tfgraft.plugins.protocol import Array
+from tfgraft.plugins.staging import HostStage, Staging
 
 
 class Staged:
@@ -49,8 +50,7 @@ class Staged:
         """Have a runtime use these buffers; nobody else may then."""
         runtime.stage(
             self,
-            self.run,
-            (self.bound, None),
+            HostStage(self.run, (self.bound, None)),
             [(own.ctypes.data, own.nbytes) for own in self.inputs],
             [(own.ctypes.data, own.nbytes) for own in self.outputs],
         )

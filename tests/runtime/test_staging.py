@@ -13,7 +13,8 @@ import pytest
 import tfgraft.runtime
 from tests.runtime.affine import AffineBuilder, affine_engine
 from tests.runtime.graphs import engine_graph, numbers, session_of
-from tfgraft.plugins.protocol import Array, BuiltEngine, Device, Executor, Outputs, Staging
+from tfgraft.plugins.protocol import Array, BuiltEngine, Device, Executor, Outputs
+from tfgraft.plugins.staging import HostStage, Staging
 from tfgraft.runtime.hot import hot_module
 
 pytestmark = pytest.mark.skipif(hot_module() is None, reason="there is no compiler here: nothing is staged")
@@ -44,8 +45,7 @@ class Staged:
         if isinstance(outputs, Staging):
             outputs.stage(
                 (own, made),
-                compute,
-                (len(self.asked),),
+                HostStage(compute, (len(self.asked),)),
                 [(own.ctypes.data, own.nbytes + self.extra[0])],
                 [(made.ctypes.data, made.nbytes + self.extra[1])],
             )

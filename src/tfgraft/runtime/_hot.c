@@ -44,8 +44,9 @@ typedef struct {
 typedef struct {
     int (*synchronize)(void);
     int (*copy)(uint64_t target, uint64_t source, size_t bytes, void *stream);
+    int (*launch)(void *graph, void *stream);
     int (*wait)(void *stream);
-    void *stream;
+    void *graph, *stream;
 } Device;
 
 typedef struct {
@@ -55,9 +56,9 @@ typedef struct {
     void *status, *context;
     Slot *slots;
     int inputs, outputs, missing;
-    PyObject *run, *arguments; /* of the engine on buffers of its own, for the shapes of the last call; or NULL */
-    PyObject *keep;            /* what holds these buffers */
+    PyObject *keep;            /* what holds buffers of the engine's own, for the shapes of the last call; or NULL */
     Buffer *buffers;           /* of the inputs, then of the outputs */
+    PyObject *run, *arguments; /* of the engine on buffers in host memory */
     PyObject *lock;            /* held while the engine runs on a device; NULL for buffers in host memory */
     Device device;
     PyObject *after;           /* called once when a call ends, or NULL */
@@ -111,27 +112,25 @@ static int to_buffers(PyObject *list, int count, const Slot *slots, Buffer *buff
     return 1;
 }
 
-/* Take a lock, the addresses of the driver's functions in `Device`'s order, and a stream. */
-static int to_device(PyObject *tuple, PyObject **lock, Device *device) {
+/* Take a `DeviceStage`: a lock, and what `Device` has in its order. */
+static int to_device(PyObject *work, Device *device) {
     void *pointers[sizeof(Device) / sizeof(void *)];
-    if (!PyTuple_Check(tuple) || PyTuple_Size(tuple) != 1 + (Py_ssize_t)(sizeof(Device) / sizeof(void *))) {
-        PyErr_SetString(PyExc_ValueError, "a device is a lock, three functions and a stream");
+    if (PyTuple_Size(work) != 1 + (Py_ssize_t)(sizeof(Device) / sizeof(void *))) {
+        PyErr_SetString(PyExc_ValueError, "neither a HostStage nor a DeviceStage");
         return 0;
     }
-    *lock = PyTuple_GetItem(tuple, 0);
     for (size_t i = 0; i < sizeof(Device) / sizeof(void *); i++)
-        if (!to_pointer(PyTuple_GetItem(tuple, (Py_ssize_t)i + 1), &pointers[i])) return 0;
+        if (!to_pointer(PyTuple_GetItem(work, (Py_ssize_t)i + 1), &pointers[i])) return 0;
     memcpy(device, pointers, sizeof(Device));
     return 1;
 }
 
-/* stage(keep, run, arguments, inputs, outputs, device=None): from now on, as long as the inputs have the shapes that
- * they have in this call, copy them into these buffers (pairs of address and size), call `run`, and copy the outputs
- * from theirs. All outputs must have been allocated. */
+/* stage(keep, work, inputs, outputs): from now on, as long as the inputs have the shapes that they have in this call,
+ * copy them into these buffers (pairs of address and size), have the engine work, and copy the outputs from theirs. All
+ * outputs must have been allocated. */
 static PyObject *stage(Hot *self, PyObject *args) {
-    PyObject *keep, *run, *arguments, *inputs, *outputs, *where = Py_None, *lock = NULL;
-    if (!PyArg_ParseTuple(args, "OOO!OO|O", &keep, &run, &PyTuple_Type, &arguments, &inputs, &outputs, &where))
-        return NULL;
+    PyObject *keep, *work, *inputs, *outputs, *run = NULL, *arguments;
+    if (!PyArg_ParseTuple(args, "OO!OO", &keep, &PyTuple_Type, &work, &inputs, &outputs)) return NULL;
     unstage(self);
     if (self->missing) {
         PyErr_SetString(PyExc_ValueError, "not all outputs have been allocated");
@@ -139,11 +138,15 @@ static PyObject *stage(Hot *self, PyObject *args) {
     }
     if (!to_buffers(inputs, self->inputs, self->slots, self->buffers)) return NULL;
     if (!to_buffers(outputs, self->outputs, self->slots + self->inputs, self->buffers + self->inputs)) return NULL;
-    if (where != Py_None && !to_device(where, &lock, &self->device)) return NULL;
+    if (PyTuple_Size(work) == 2) {
+        if (!PyArg_ParseTuple(work, "OO!", &run, &PyTuple_Type, &arguments)) return NULL;
+        self->run = Py_NewRef(run);
+        self->arguments = Py_NewRef(arguments);
+    } else {
+        if (!to_device(work, &self->device)) return NULL;
+        self->lock = Py_NewRef(PyTuple_GetItem(work, 0));
+    }
     self->keep = Py_NewRef(keep);
-    self->run = Py_NewRef(run);
-    self->arguments = Py_NewRef(arguments);
-    if (lock) self->lock = Py_NewRef(lock);
     Py_RETURN_NONE;
 }
 
@@ -303,37 +306,25 @@ static PyObject *run_on_host(Hot *self) {
     return result;
 }
 
-static int done(int code) {
-    if (code && !PyErr_Occurred()) PyErr_Format(PyExc_RuntimeError, "the CUDA driver says %d", code);
-    return !code;
-}
-
 static int copy(const Device *device, void *target, void *source, size_t bytes) {
-    return done(device->copy((uint64_t)(uintptr_t)target, (uint64_t)(uintptr_t)source, bytes, device->stream));
+    return device->copy((uint64_t)(uintptr_t)target, (uint64_t)(uintptr_t)source, bytes, device->stream);
 }
 
-/* Copy the inputs, run, copy the outputs, wait: all on the device's stream. */
-static PyObject *work_on_device(Hot *self, const Device *device) {
-    PyObject *result = NULL;
-    int code, good = 1;
+/* Copy the inputs, launch the graph, copy the outputs, wait: all on the device's stream, and without Python. */
+static int work_on_device(const Hot *self, const Device *device) {
+    int code, waited;
     Py_BEGIN_ALLOW_THREADS
     code = device->synchronize(); /* TensorFlow's own stream is not to be had */
+    for (int i = 0; !code && i < self->inputs; i++)
+        code = copy(device, self->buffers[i].address, self->api.data(*self->slots[i].cell), self->buffers[i].bytes);
+    if (!code) code = device->launch(device->graph, device->stream);
+    for (int i = self->inputs; !code && i < self->inputs + self->outputs; i++)
+        code = copy(device, self->api.data(*self->slots[i].cell), self->buffers[i].address, self->buffers[i].bytes);
+    waited = device->wait(device->stream); /* after an error too: TensorFlow's memory may still be written */
     Py_END_ALLOW_THREADS
-    if (!done(code)) return NULL;
-    for (int i = 0; good && i < self->inputs; i++)
-        good = copy(device, self->buffers[i].address, self->api.data(*self->slots[i].cell), self->buffers[i].bytes);
-    if (good) result = PyObject_Call(self->run, self->arguments, NULL);
-    for (int i = self->inputs; result && i < self->inputs + self->outputs; i++)
-        if (!copy(device, self->api.data(*self->slots[i].cell), self->buffers[i].address, self->buffers[i].bytes))
-            Py_CLEAR(result);
-    PyObject *kind, *error, *trace;
-    PyErr_Fetch(&kind, &error, &trace);
-    Py_BEGIN_ALLOW_THREADS
-    code = device->wait(device->stream); /* after an error too: TensorFlow's memory may still be written */
-    Py_END_ALLOW_THREADS
-    PyErr_Restore(kind, error, trace);
-    if (!done(code)) Py_CLEAR(result);
-    return result;
+    if (!code) code = waited;
+    if (code) PyErr_Format(PyExc_RuntimeError, "the CUDA driver says %d", code);
+    return !code;
 }
 
 /* Run on the engine's own buffers on a device, of which one call at a time makes use. */
@@ -342,16 +333,15 @@ static PyObject *run_on_device(Hot *self) {
         if (!give(self, i)) return NULL;
     Device device = self->device;
     PyObject *keep = Py_NewRef(self->keep), *lock = Py_NewRef(self->lock);
-    PyObject *result = NULL, *locked = PyObject_CallMethod(lock, "acquire", NULL);
-    if (locked) {
-        result = work_on_device(self, &device);
+    PyObject *result = PyObject_CallMethod(lock, "acquire", NULL);
+    if (result) {
+        int good = work_on_device(self, &device);
         PyObject *kind, *error, *trace;
         PyErr_Fetch(&kind, &error, &trace);
         PyObject *released = PyObject_CallMethod(lock, "release", NULL);
         if (released) PyErr_Restore(kind, error, trace);
-        else Py_CLEAR(result);
+        if (!released || !good) Py_CLEAR(result);
         Py_XDECREF(released);
-        Py_DECREF(locked);
     }
     Py_DECREF(lock);
     Py_DECREF(keep);
@@ -536,7 +526,7 @@ static PyObject *serve(PyObject *kernel, PyObject *run, PyObject *call, PyObject
     if (!hot) return NULL;
     PyObject *result = NULL;
     if (take(hot, PyLong_AsVoidPtr(context))) {
-        if (hot->run) {
+        if (hot->keep) {
             result = hot->lock ? run_on_device(hot) : run_on_host(hot);
         } else {
             PyObject *views = views_of_inputs(hot);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_uint, c_uint64, c_void_p
 from typing import Any
 
@@ -29,8 +30,15 @@ _PROTOTYPES: dict[str, tuple[Any, ...]] = {
     "cuStreamCreate": (POINTER(c_void_p), c_uint),
     "cuStreamSynchronize": (c_void_p,),
     "cuStreamDestroy_v2": (c_void_p,),
+    "cuStreamBeginCapture_v2": (c_void_p, c_int),
+    "cuStreamEndCapture": (c_void_p, POINTER(c_void_p)),
+    "cuGraphInstantiateWithFlags": (POINTER(c_void_p), c_void_p, c_uint64),
+    "cuGraphLaunch": (c_void_p, c_void_p),
+    "cuGraphDestroy": (c_void_p,),
+    "cuGraphExecDestroy": (c_void_p,),
 }
 _NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING
+_THREAD_LOCAL = 1  # CU_STREAM_CAPTURE_MODE_THREAD_LOCAL: what other threads do is their affair
 _MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR
 
 
@@ -70,11 +78,11 @@ class Cuda:
         if nbytes:
             self._call("cuMemcpyDtoDAsync_v2", target, source, nbytes, stream)
 
-    def entry_points(self) -> tuple[int, int, int]:
-        """Return the addresses of the functions behind `synchronize`, `copy` and `wait`, for callers in C."""
-        names = ("cuCtxSynchronize", "cuMemcpyDtoDAsync_v2", "cuStreamSynchronize")
-        synchronize, copy, wait = (ctypes.cast(self._function(name), c_void_p).value or 0 for name in names)
-        return synchronize, copy, wait
+    def entry_points(self) -> tuple[int, int, int, int]:
+        """Return the addresses of the functions behind `synchronize`, `copy`, `launch` and `wait`, for callers in C."""
+        names = ("cuCtxSynchronize", "cuMemcpyDtoDAsync_v2", "cuGraphLaunch", "cuStreamSynchronize")
+        synchronize, copy, launch, wait = (ctypes.cast(self._function(name), c_void_p).value or 0 for name in names)
+        return synchronize, copy, launch, wait
 
     def new_stream(self) -> int:
         """Return a stream that does not wait for the default one."""
@@ -89,6 +97,31 @@ class Cuda:
     def delete_stream(self, stream: int) -> None:
         """Give a stream back."""
         self._call("cuStreamDestroy_v2", stream)
+
+    def capture(self, stream: int, queue: Callable[[], object]) -> int:
+        """Return a graph of what a function queues on a stream, which is not done now; its errors are passed on."""
+        graph, made = c_void_p(), c_void_p()
+        self._call("cuStreamBeginCapture_v2", stream, _THREAD_LOCAL)
+        try:
+            queue()
+        except BaseException:
+            self._function("cuStreamEndCapture")(stream, byref(graph))  # it fails: the capture was broken off
+            self._function("cuGraphDestroy")(graph)
+            raise
+        self._call("cuStreamEndCapture", stream, byref(graph))
+        try:
+            self._call("cuGraphInstantiateWithFlags", byref(made), graph, 0)
+        finally:
+            self._call("cuGraphDestroy", graph)
+        return int(made.value or 0)
+
+    def launch(self, graph: int, stream: int) -> None:
+        """Queue a graph on a stream."""
+        self._call("cuGraphLaunch", graph, stream)
+
+    def delete_graph(self, graph: int) -> None:
+        """Give a graph back."""
+        self._call("cuGraphExecDestroy", graph)
 
     def describe(self) -> str:
         """Return the current device's name and compute capability, such as "NVIDIA L4 (compute capability 8.9)"."""
