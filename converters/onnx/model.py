@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from tfgraft.converters.onnx.fusions.pad import fuse_pad
 from tfgraft.converters.onnx.fusions.prelu import fuse_prelu
 from tfgraft.converters.onnx.fusions.quantized_average import fuse_quantized_average
 from tfgraft.converters.onnx.fusions.quantized_pad import fuse_quantized_pad
+from tfgraft.converters.onnx.fusions.quantized_stride import fuse_quantized_stride
 from tfgraft.converters.onnx.fusions.rewriter import Rewriter
 from tfgraft.converters.onnx.fusions.shapes import Dims, inferred_shapes
 from tfgraft.converters.orders import UNIT
@@ -30,12 +31,15 @@ from tfgraft.plugins.protocol import BuildError, Cluster
 from tfgraft.registry.registry import Registry
 from tfgraft.registry.support import Unsupported
 
+Fusion = Callable[[Rewriter], int]
 _HALF_FUSIONS = frozenset({fuse_dense, fuse_gelu, fuse_attention})
 """Those that rewrite float16 too, where asked to."""
 _FUSIONS = (fuse_dense, fuse_layer_norm, fuse_clip, fuse_prelu, fuse_hard_swish, fuse_pad)
 _CONTRIB_FUSIONS = (fuse_gelu, fuse_attention)
 """Rewrites as nodes of `CONTRIB`."""
 _INTEGER_FUSIONS = (fuse_quantized_pad, fuse_quantized_average, fuse_integer_bias)
+_FUSIONS_FOR_ALL = (fuse_quantized_pad, fuse_pad, fuse_quantized_stride)
+"""What OpenVINO does not do by itself, or not between quantized tensors."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ def cluster_to_onnx(
         quantized: the integer types that whoever loads the model takes between QuantizeLinear and DequantizeLinear.
         domains: whose ops it takes besides those of ONNX; `CONTRIB` is the one that matters.
         rewrite: whether to rewrite what ONNX Runtime runs faster in another form. Other engines know the usual forms,
-            and fuse them by themselves.
+            and fuse them by themselves, but for some that are quantized.
         halves: whether to rewrite float16 too, which is for those who have kernels in it.
 
     Raises:
@@ -95,7 +99,8 @@ def cluster_to_onnx(
         ctx.node("Identity", [results[-1]])
         ctx.nodes[-1].output[0] = f"output_{i}"
         outputs.append(ctx.value_info(f"output_{i}", info))
-    shapes = _fuse(ctx, graph, inputs, outputs, domains, halves) if rewrite else {}
+    fusions = _fusions_of_ort(ctx, domains) if rewrite else _FUSIONS_FOR_ALL
+    shapes = _fuse(ctx, graph, inputs, outputs, fusions, halves)
     own_integers(ctx)
     ctx.drop_unread(output.name for output in outputs)
     return OnnxModel(
@@ -120,15 +125,20 @@ def _better_known(info: TensorInfo, shape: Dims | None) -> TensorInfo:
     return replace(info, shape=tuple(b if a < 0 and b != -1 else a for a, b in zip(info.shape, shape, strict=True)))
 
 
+def _fusions_of_ort(ctx: OnnxContext, domains: frozenset[str]) -> tuple[Fusion, ...]:
+    integer = _INTEGER_FUSIONS if "int32" in ctx.quantized else ()
+    return (*_FUSIONS, *(_CONTRIB_FUSIONS if CONTRIB in domains else ()), *integer)
+
+
 def _fuse(
     ctx: OnnxContext,
     graph: Graph,
     inputs: list[Any],
     outputs: list[Any],
-    domains: frozenset[str],
+    fusions: tuple[Fusion, ...],
     halves: bool,
 ) -> dict[str, Dims]:
-    """Rewrite what ONNX Runtime runs faster in another form; float32 only, where that was measured, unless `halves`.
+    """Rewrite what runs faster in another form; float32 only, where that was measured, unless `halves`.
 
     Returns:
         the shapes of values as far as they are known.
@@ -143,11 +153,10 @@ def _fuse(
         if table is not None and info.shape is not None:
             order = range(len(info.shape)) if perm is None else perm
             table[name] = tuple(1 if d == UNIT else info.shape[d] for d in order)
-    if any(node.op_type == "MatMul" for node in ctx.nodes):
+    if fuse_dense in fusions and any(node.op_type == "MatMul" for node in ctx.nodes):
         shapes, half = inferred_shapes(ctx, inputs, outputs, shapes, half, min(taken))
     known = {**shapes, **half}
-    fusions = [*_FUSIONS, *(_CONTRIB_FUSIONS if CONTRIB in domains else ())]
-    for fuse in (*fusions, *(_INTEGER_FUSIONS if "int32" in ctx.quantized else ())):
+    for fuse in fusions:
         of_half = fuse in _HALF_FUSIONS
         rewriter = Rewriter(
             ctx, known if of_half else shapes, lambda ref: const_value(graph.node(ref.node)), half if of_half else ()

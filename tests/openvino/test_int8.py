@@ -38,10 +38,8 @@ def residual_net() -> Any:
     return graph.as_graph_def()
 
 
-@pytest.mark.skipif(
-    platform.machine() not in ("x86_64", "AMD64"), reason="kernels are told apart by their names on x86"
-)
-def test_convolutions_and_products_become_integer_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _compiled(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Return a list to which each model that is compiled from now on is added."""
     compiled: list[Any] = []
 
     def keep(*args: Any) -> Any:
@@ -49,6 +47,17 @@ def test_convolutions_and_products_become_integer_kernels(tmp_path: Path, monkey
         return compiled[-1]
 
     monkeypatch.setattr(builder, "compile_model", keep)
+    return compiled
+
+
+on_x86 = pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64"), reason="kernels are told apart by their names on x86"
+)
+
+
+@on_x86
+def test_convolutions_and_products_become_integer_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = _compiled(monkeypatch)
     model = tmp_path / "model.pb"
     model.write_bytes(residual_net().SerializeToString())
     feeds = [{"x:0": RNG.standard_normal((1, 14, 14, 32)).astype(np.float32)} for _ in range(4)]
@@ -58,13 +67,49 @@ def test_convolutions_and_products_become_integer_kernels(tmp_path: Path, monkey
     assert len(made.report.clusters) == 1
     (check,) = made.report.verified
     assert check.engine_error < 0.1
-    kernels: dict[str, list[str]] = {}
-    for layer in compiled[-1].get_runtime_model().get_ops():
-        info = layer.get_rt_info()
-        kernels.setdefault(_text(info["layerType"]), []).append(_text(info["primitiveType"]))
+    kernels = _kernels(compiled[-1])
     assert len(kernels["Convolution"]) == 4
     for kind in ("Convolution", "FullyConnected"):
         assert all("I8" in name for name in kernels[kind]), kernels
+
+
+@on_x86
+def test_paddings_and_strides_do_not_leave_the_integers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = _compiled(monkeypatch)
+
+    def kernel(*shape: int) -> Any:
+        return (RNG.standard_normal(shape) / np.sqrt(np.prod(shape[:-1]))).astype(np.float32)
+
+    graph = tf.Graph()
+    with graph.as_default():
+        image = v1.placeholder(tf.float32, [1, 13, 13, 16], "x")
+        y = tf.nn.relu(tf.nn.conv2d(image, kernel(3, 3, 16, 16), 1, "SAME"))
+        y = tf.nn.relu6(tf.nn.conv2d(tf.pad(y, [[0, 0], [0, 1], [0, 1], [0, 0]]), kernel(3, 3, 16, 16), 1, "VALID"))
+        shortcut = tf.nn.conv2d(y, kernel(1, 1, 16, 32), 2, "SAME")
+        y = tf.nn.relu(tf.nn.conv2d(y, kernel(1, 1, 16, 16), 2, "VALID"))
+        tf.nn.relu(shortcut + tf.nn.conv2d(y, kernel(1, 1, 16, 32), 1, "SAME"), name="out")
+    model = tmp_path / "model.pb"
+    model.write_bytes(graph.as_graph_def().SerializeToString())
+    feeds = [{"x:0": RNG.standard_normal((1, 13, 13, 16)).astype(np.float32)} for _ in range(4)]
+    made = tfgraft.optimize(
+        str(model), outputs=["out:0"], engine="openvino", precision="INT8", calibration=feeds, verify=True
+    )
+    (check,) = made.report.verified
+    assert check.engine_error < 0.1
+    kernels = _kernels(compiled[-1])
+    assert "Pad" not in kernels
+    assert len(kernels["Convolution"]) == 5
+    for kind in ("Convolution", "MaxPool"):  # OpenVINO may have the convolution before skip instead of a MaxPool
+        assert all("I8" in name for name in kernels.get(kind, ())), kernels
+
+
+def _kernels(compiled: Any) -> dict[str, list[str]]:
+    """Return the names of a compiled model's kernels by the layers' types."""
+    kernels: dict[str, list[str]] = {}
+    for layer in compiled.get_runtime_model().get_ops():
+        info = layer.get_rt_info()
+        kernels.setdefault(_text(info["layerType"]), []).append(_text(info["primitiveType"]))
+    return kernels
 
 
 def _text(value: Any) -> str:
