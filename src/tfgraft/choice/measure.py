@@ -169,7 +169,8 @@ class Measurer:
         winners = [c for c in contenders if not c.refusal]
         if not winners:
             return Choice(tuple(names), native, contenders), None
-        best = min([c for c in winners if c.direct] or winners, key=lambda c: c.direct or c.milliseconds)
+        # Those that are close are called in either way, and should be quick in both.
+        best = min([c for c in winners if c.direct] or winners, key=lambda c: c.direct + c.milliseconds)
         built = next(one for one in group if one.engine.engine == best.engine)
         return Choice(tuple(names), native, contenders, best.engine), built
 
