@@ -158,18 +158,23 @@ def quantized_values(
     for kernel in plan.kernels:
         key = (graph.inputs(kernel.node)[kernel.slot], kernel.axis)
         if key not in made:
-            made[key] = _add_kernel(graph, edit, kernel, key[0], facts)
+            made[key] = _add_kernel(graph, edit, kernel, key[0], facts, plan.room)
         found[kernel.node, kernel.slot] = made[key]
     return found
 
 
 def _add_kernel(
-    graph: Graph, edit: GraphEdit, kernel: Kernel, ref: TensorRef, facts: dict[str, tuple[TensorInfo, ...]]
+    graph: Graph,
+    edit: GraphEdit,
+    kernel: Kernel,
+    ref: TensorRef,
+    facts: dict[str, tuple[TensorInfo, ...]],
+    room: int,
 ) -> TensorRef:
     value = np.abs(_kernel_value(graph, kernel))
     axes = None if kernel.axis is None else tuple(i for i in range(value.ndim) if i != kernel.axis)
     high = np.asarray(value.max(axis=axes, initial=0), np.float32)
-    high = np.where(high > 0, high, np.float32(1))  # any step will do for zeros
+    high = np.where(high > 0, high * np.float32(room), np.float32(1))  # any step will do for zeros
     device = graph.node(kernel.node).device
     return _add(graph, edit, ref, -high, high, device, facts, axis=kernel.axis, narrow=True)
 

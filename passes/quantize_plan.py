@@ -68,12 +68,14 @@ class QuantizationPlan:
         points: the activations, by tensor.
         kernels: the weights.
         refusals: why other convolutions and products stay as they are, by node.
+        room: how many times as wide the ranges of weights are as the weights.
     """
 
     layers: tuple[str, ...]
     points: dict[TensorRef, Point]
     kernels: tuple[Kernel, ...]
     refusals: dict[str, str]
+    room: int = 1
 
 
 def plan_quantization(
@@ -102,7 +104,7 @@ def plan_quantization(
             planner.also(name)
         elif op in rules.residual:
             planner.residual(name)
-    return QuantizationPlan(tuple(planner.layers), planner.points, tuple(planner.kernels), planner.refusals)
+    return QuantizationPlan(tuple(planner.layers), planner.points, tuple(planner.kernels), planner.refusals, rules.room)
 
 
 class _Planner:

@@ -21,6 +21,8 @@ class Int8Rules:
         residual: additions of which one input alone is quantized: the other is what a convolution computes, which adds
             before it leaves its accumulator.
         pass_through: ops that move or choose values: quantized values pass, and their output has their input's range.
+        room: how many times as wide the ranges of weights are as the weights: 2, which costs a bit of each, where the
+            engine's kernels add two products of uint8 and int8 in 16 bits, which hold no more.
     """
 
     unsigned: bool = False
@@ -29,6 +31,7 @@ class Int8Rules:
     also: frozenset[str] = frozenset()
     residual: frozenset[str] = frozenset()
     pass_through: frozenset[str] = frozenset()
+    room: int = 1
 
 
 @runtime_checkable

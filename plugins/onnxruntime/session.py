@@ -9,8 +9,8 @@ import numpy as np
 
 from tfgraft.converters.weights import Quantization, lay_out
 from tfgraft.plugins.onnxruntime.options import OnnxRuntimeOptions
-from tfgraft.plugins.onnxruntime.saturation import saturates
 from tfgraft.plugins.protocol import Array
+from tfgraft.plugins.saturation import saturates
 
 _UNWANTED = ["WeightBiasQuantization"]
 """Optimizers of ONNX Runtime that change results: this one quantizes the float kernel of a convolution whose input and

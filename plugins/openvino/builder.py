@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from tfgraft.cache.code import version_of
 from tfgraft.graph.views import const_info, const_value
 from tfgraft.plugins.int8_rules import Int8Rules
-from tfgraft.plugins.openvino.int8 import INT8
+from tfgraft.plugins.openvino.int8 import int8
 from tfgraft.plugins.openvino.model import compile_model, reason, weights_as_inputs
 from tfgraft.plugins.openvino.options import OpenVinoOptions
 from tfgraft.plugins.protocol import Array, BuildContext, BuildError, BuiltEngine, Cluster, Device, Executor
@@ -26,7 +26,11 @@ class OpenVinoBuilder:
 
     name: ClassVar[str] = "openvino"
     converters: ClassVar[tuple[str, ...]] = ("openvino", "onnx")
-    int8: ClassVar[Int8Rules] = INT8
+
+    @property
+    def int8(self) -> Int8Rules:
+        """Where tensors are quantized; of weights it depends on the processor how."""
+        return int8()
 
     def available(self) -> Support:
         """Supported if both `openvino` and `onnx` can be imported."""

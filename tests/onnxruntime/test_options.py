@@ -13,7 +13,7 @@ import tfgraft
 from tests.passes.graft import build, v1
 from tfgraft.load import load
 from tfgraft.plugins.onnxruntime.options import OnnxRuntimeOptions
-from tfgraft.plugins.onnxruntime.saturation import saturates
+from tfgraft.plugins.saturation import saturates
 from tfgraft.runtime.node import read_metadata
 
 _WEIGHTS = np.random.default_rng(0).standard_normal((64, 64)).astype(np.float32)

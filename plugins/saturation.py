@@ -1,11 +1,10 @@
-"""Whether ONNX Runtime's products of uint8 and int8 saturate on this processor."""
+"""Whether products of uint8 and int8 saturate on this processor, seen by ONNX Runtime's."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from onnx import TensorProto, helper
 
 _K = 64
 _MOST_UINT8, _MOST_INT8 = 255, 127
@@ -18,6 +17,8 @@ def saturates(ort: Any) -> bool:
     ONNX Runtime has kernels without that for them, which on any other processor take twice to three times as long, so
     that it is computed rather than looked up.
     """
+    from onnx import TensorProto, helper
+
     rows, columns = 4, 32
     node = helper.make_node("MatMulInteger", ["a", "b"], ["y"])
     graph = helper.make_graph(
