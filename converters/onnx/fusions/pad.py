@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from onnx import helper
-
 from tfgraft.converters.onnx.fusions.quantized_pad import is_zero
-from tfgraft.converters.onnx.fusions.rewriter import Rewriter
+from tfgraft.converters.onnx.fusions.rewriter import Rewriter, attributes
 
 _NEVER_NEGATIVE = ("Relu", "Sigmoid", "Softmax")
 
@@ -47,13 +45,13 @@ def _above(rewriter: Rewriter, window: Any) -> tuple[Any | None, list[Any]]:
 
 def _pads(rewriter: Rewriter, pad: Any, between: list[Any], window: Any) -> list[int] | None:
     """Return the pads of the two together, None if they are not both constant, zero, and of the image's sides alone."""
-    amounts, attrs = rewriter.array(pad.input[1]), _attrs(window)
+    amounts, attrs = rewriter.array(pad.input[1]), attributes(window)
     if amounts is None or not is_zero(rewriter, pad) or "auto_pad" in attrs:
         return None
     pairs = amounts.reshape(2, -1)
     for node in between:
         if node.op_type == "Transpose":
-            pairs = pairs[:, _attrs(node)["perm"]]
+            pairs = pairs[:, attributes(node)["perm"]]
     if pairs[:, :2].any() or (pairs < 0).any():
         return None
     added = [int(amount) for amount in pairs[:, 2:].reshape(-1)]
@@ -62,7 +60,7 @@ def _pads(rewriter: Rewriter, pad: Any, between: list[Any], window: Any) -> list
 
 def _takes_zeros(rewriter: Rewriter, pad: Any, pads: list[int], window: Any) -> bool:
     """Tell whether a maximum is the same with and without zeros at the edge: every window has a value of the image."""
-    attrs = _attrs(window)
+    attrs = attributes(window)
     kernel, dense = attrs["kernel_shape"], all(d == 1 for d in attrs.get("dilations", ()))
     inside = dense and all(amount < size for amount, size in zip(pads, [*kernel, *kernel], strict=True))
     return inside and rewriter.maker(pad.input[0], *_NEVER_NEGATIVE) is not None
@@ -74,10 +72,6 @@ def _rewrite(rewriter: Rewriter, pad: Any, between: list[Any], window: Any, pads
     ctx.begin(ctx.origins[window.name])
     value = pad.input[0]
     for node in between:
-        value = ctx.node(node.op_type, [value], **_attrs(node))
-    ctx.node(window.op_type, [value, *window.input[1:]], **{**_attrs(window), "pads": pads})
+        value = ctx.node(node.op_type, [value], **attributes(node))
+    ctx.node(window.op_type, [value, *window.input[1:]], **{**attributes(window), "pads": pads})
     rewriter.replace([pad, *between, window], window, start)
-
-
-def _attrs(node: Any) -> dict[str, Any]:
-    return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from onnx import helper
-
-from tfgraft.converters.onnx.fusions.rewriter import Rewriter
+from tfgraft.converters.onnx.fusions.rewriter import Rewriter, attributes
 
 
 def fuse_quantized_stride(rewriter: Rewriter) -> int:
@@ -33,7 +31,7 @@ def _strides(node: Any) -> tuple[int, ...] | None:
     """Return how a convolution of single elements skips; None if it does not, or is something else."""
     if node.op_type != "Conv":
         return None
-    attrs = _attrs(node)
+    attrs = attributes(node)
     strides = tuple(attrs.get("strides", ()))
     whole = any(attrs.get("pads", ())) or any(size != 1 for size in attrs.get("kernel_shape", (0,)))
     return strides if max(strides, default=1) > 1 and not whole and "auto_pad" not in attrs else None
@@ -49,9 +47,5 @@ def _rewrite(rewriter: Rewriter, dequantize: Any, convolutions: list[Any], strid
     for convolution in convolutions:
         start = len(ctx.nodes)
         ctx.begin(ctx.origins[convolution.name])
-        ctx.node("Conv", [value, *convolution.input[1:]], **{**_attrs(convolution), "strides": ones})
+        ctx.node("Conv", [value, *convolution.input[1:]], **{**attributes(convolution), "strides": ones})
         rewriter.replace([convolution], convolution, start)
-
-
-def _attrs(node: Any) -> dict[str, Any]:
-    return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}

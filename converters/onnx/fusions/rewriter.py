@@ -7,13 +7,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import TensorProto, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from tfgraft.converters.onnx.context import OnnxContext
 from tfgraft.converters.weights import lay_out
 from tfgraft.graph.ref import TensorRef
 
 Dims = tuple[int, ...]
+
+
+def attributes(node: Any) -> dict[str, Any]:
+    """Return the values of a node's attributes by name."""
+    return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
 
 
 class Rewriter:
