@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,13 @@ _K = 64
 _MOST_UINT8, _MOST_INT8 = 255, 127
 
 
+@functools.cache
 def saturates(ort: Any) -> bool:
     """Tell whether a product that needs more than 16 bits on the way comes out wrong.
 
     x86 processors without integer dot products (before AVX-512 VNNI) add two products of uint8 and int8 in 16 bits.
     ONNX Runtime has kernels without that for them, which on any other processor take twice to three times as long, so
-    that it is computed rather than looked up.
+    that it is computed rather than looked up: once, since processors do not change.
     """
     from onnx import TensorProto, helper
 

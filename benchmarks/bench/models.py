@@ -13,6 +13,7 @@ import tensorflow as tf
 from benchmarks.zoo.built import Array, Built, Tensor, load_arrays
 from benchmarks.zoo.models import MODELS
 from benchmarks.zoo.stages.calls import read_graph
+from tfgraft.load.constants import write_constants
 
 POSITIONS = 128
 """Length of the transformer encoder's sequences."""
@@ -37,7 +38,7 @@ def zoo_row(models: Path, name: str, batch: int) -> tuple[Built, dict[str, Array
         feed = {each.name: _repeated(each, feed[each.name], batch) for each in inputs}
     graph_def = read_graph(models / f"{name}.pb")
     fix_inputs(graph_def, feed)
-    set_constants(graph_def, constants)
+    write_constants(graph_def, {key: tf.make_tensor_proto(value) for key, value in constants.items()})
     # What only the defaults of inputs needed is not part of the model any more.
     kept = [each.name.rpartition(":")[0] for each in (*inputs, *outputs)]
     graph_def = tf.compat.v1.graph_util.extract_sub_graph(graph_def, kept)
@@ -62,19 +63,6 @@ def fix_inputs(graph_def: Any, feed: Mapping[str, Array]) -> None:
                 del node.input[:]
             node.attr["shape"].shape.CopyFrom(tf.TensorShape(values[node.name].shape).as_proto())
             node.attr.pop("_output_shapes", None)
-
-
-def set_constants(graph_def: Any, constants: Mapping[str, Array]) -> None:
-    """Put constants in the place of placeholders, by tensor name."""
-    values = {name.rpartition(":")[0]: value for name, value in constants.items()}
-    for node in graph_def.node:
-        if node.name in values:
-            node.op = "Const"
-            del node.input[:]
-            node.attr.clear()
-            proto = tf.make_tensor_proto(values[node.name])
-            node.attr["dtype"].type = proto.dtype
-            node.attr["value"].tensor.CopyFrom(proto)
 
 
 def _fixed(tensor: Tensor, feed: Mapping[str, Array]) -> Tensor:

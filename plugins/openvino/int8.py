@@ -9,7 +9,6 @@ out wrong by 0.24 otherwise.
 
 from __future__ import annotations
 
-import functools
 import importlib
 from dataclasses import replace
 
@@ -25,7 +24,6 @@ _RULES = Int8Rules(
 )
 
 
-@functools.cache
 def int8() -> Int8Rules:
     """Return the rules for this processor, which ONNX Runtime's kernels tell: both have the same instructions."""
     try:

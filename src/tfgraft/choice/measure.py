@@ -38,7 +38,7 @@ _LEAST_SECONDS, _MOST_SECONDS = 0.2, 2.0
 """How long one set of nodes is timed."""
 _MEASURED = "engine times, direct ones too"
 _CLOSE, _CLOSE_MILLISECONDS = 1.2, 0.1
-"""How close to the quickest an engine is in TensorFlow for its own time to decide: by share, and besides."""
+"""How close to the quickest an engine is in TensorFlow for its own time to count too: by share, and besides."""
 _SWITCHES = ("Switch", "RefSwitch", "Merge", "RefMerge")
 
 

@@ -55,7 +55,7 @@ def with_constants(
     if not protos:
         return loaded
     graph_def = set_shapes(loaded.graph_def, (), {})
-    _write(graph_def, protos)
+    write_constants(graph_def, protos)
     signature = loaded.signature
     if signature is not None:
         kept = {name: tensor for name, tensor in signature.inputs.items() if tensor not in protos}
@@ -88,7 +88,8 @@ def _check_needed(loaded: LoadedModel, name: str, inputs: Mapping[str, NamedTens
         )
 
 
-def _write(graph_def: Any, protos: Mapping[str, Any]) -> None:
+def write_constants(graph_def: Any, protos: Mapping[str, Any]) -> None:
+    """Put constants in the place of nodes of a GraphDef: TensorProtos, by the names of the nodes' first outputs."""
     values = {name.rpartition(":")[0]: proto for name, proto in protos.items()}
     for node in graph_def.node:
         if (proto := values.get(node.name)) is not None:
