@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from random import Random
 
+import pytest
+
+from tfgraft.choice import timing
 from tfgraft.choice.timing import compare
 
 
@@ -24,3 +28,36 @@ def test_short_calls_are_many() -> None:
     calls: Counter[str] = Counter()
     compare({"first": lambda: calls.update("a"), "second": lambda: calls.update("b")}, 0.05)
     assert min(calls.values()) >= 5 * 64, "a slice of 4 milliseconds has as many of them as are allowed"
+
+
+class Clock:
+    """A clock that only calls move."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def _rounds(monkeypatch: pytest.MonkeyPatch, noise: float, other: float) -> int:
+    """Return how often the second of two contenders was called: 10 ms and `other`, each with so much noise."""
+    clock, random, count = Clock(), Random(2), 0
+    monkeypatch.setattr(timing, "time", clock)
+
+    def call(seconds: float) -> None:
+        nonlocal count
+        count += seconds == other
+        clock.now += seconds * (1 + noise * random.uniform(-1, 1))
+
+    compare({"first": lambda: call(0.01), "second": lambda: call(other)}, 0.5, 5.0)
+    return count
+
+
+def test_contenders_that_cannot_be_told_apart_are_timed_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet, noisy, far = (_rounds(monkeypatch, *case) for case in ((0.01, 0.0101), (0.3, 0.0101), (0.3, 0.018)))
+    assert noisy >= 3 * quiet, "within 2 % of each other, but nobody knows"
+    assert noisy >= 3 * far, "as noisy, and yet clear"

@@ -29,10 +29,19 @@ from tfgraft.predictor import Predictor
 PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "tf2onnx", "onnxruntime", "openvino", "ai-edge-litert", "numpy")
 _LEAST = 5
 """Rounds, however long they take."""
+_CLOSE = 1.25
+"""How many times as long as the quickest a contender takes at most that is timed on."""
+_FIRST = 1 / 3
+"""The share of the time that rounds of all contenders get."""
+_MOST = 100
+"""Rounds of those that are close."""
 
 
 def run(job: Job) -> dict[str, Any]:
     """Time TensorFlow, called by its fastest way, and the options' `contenders`; about `seconds` long.
+
+    After `rounds` of all, TensorFlow and those that are close to the quickest go on: a shared machine's rounds differ
+    by a fifth, so a few cannot tell contenders apart that differ by a twentieth.
 
     tfgraft's contenders are called as the original is and, where one engine computes the whole model, by `predictor()`
     too, as "NAME predictor".
@@ -58,8 +67,14 @@ def run(job: Job) -> dict[str, Any]:
             calls[name] = _graph_call(job, name, method, inter)
             if (direct := _direct_call(job, name)) is not None:
                 calls[f"{name} {PREDICTOR}"] = direct
-    rounds = max(_LEAST, min(job.rounds, int(job.options["seconds"] / _round_seconds(calls))))
-    times = time_calls(calls, rounds=rounds)
+    seconds = job.options["seconds"]
+    times = time_calls(calls, rounds=_rounds(calls, seconds * _FIRST, job.rounds))
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    limit = _CLOSE * min(medians.values())
+    close = {name: calls[name] for name, median in medians.items() if median <= limit or name == TENSORFLOW}
+    if len(close) > 1:
+        for name, values in time_calls(close, rounds=_rounds(close, seconds * (1 - _FIRST), _MOST)).items():
+            times[name] += values
     result["ms"] = {name: 1000 * statistics.median(values) for name, values in times.items()}
     result["rounds_ms"] = {name: [round(1000 * value, 4) for value in values] for name, values in times.items()}
     return result
@@ -89,6 +104,10 @@ def _direct_call(job: Job, name: str) -> Call | None:
         return None
     predict, values = Predictor(graph_def, loaded, lambda: None), list(feed.values())
     return lambda: predict(*values)
+
+
+def _rounds(calls: dict[str, Call], seconds: float, most: int) -> int:
+    return max(_LEAST, min(most, int(seconds / _round_seconds(calls))))
 
 
 def _round_seconds(calls: dict[str, Call]) -> float:

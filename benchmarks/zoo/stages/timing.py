@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import statistics
 import time
 from collections.abc import Mapping
@@ -18,11 +19,18 @@ SETTLE_S = 0.15
 
 
 def time_calls(contenders: Mapping[str, Call], *, rounds: int) -> dict[str, list[float]]:
-    """Return each contender's seconds a call, one median a round; rounds go A B C, A B C, and so on."""
+    """Return each contender's seconds a call, one median a round.
+
+    Each round has an order of its own: in a fixed one, who follows a contender that leaves threads awake or caches cold
+    would be slower in every round.
+    """
     found = {name: _warmed(call) for name, call in contenders.items()}
     times: dict[str, list[float]] = {name: [] for name in contenders}
+    shuffle, order = random.Random(rounds).shuffle, list(contenders)
     for _ in range(rounds):
-        for name, call in contenders.items():
+        shuffle(order)
+        for name in order:
+            call = contenders[name]
             time.sleep(SETTLE_S)
             count, once = found[name]
             if once < SLOW_S:

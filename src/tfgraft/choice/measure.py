@@ -34,8 +34,8 @@ from tfgraft.values import tensor_values
 Array = NDArray[Any]
 _GROSS = 5e-2
 """What no engine may be off, even if others agree with it: TensorFlow's own kernels are off by half of this at most."""
-_LEAST_SECONDS, _MOST_SECONDS = 0.2, 2.0
-"""How long one set of nodes is timed."""
+_LEAST_SECONDS, _ENOUGH_SECONDS, _MOST_SECONDS = 0.2, 2.0, 8.0
+"""How long one set of nodes is timed; the last one where it is not clear which engine is the quickest."""
 _MEASURED = "engine times, direct ones too"
 _CLOSE, _CLOSE_MILLISECONDS = 1.2, 0.1
 """How close to the quickest an engine is in TensorFlow for its own time to count too: by share, and besides."""
@@ -106,7 +106,7 @@ class Measurer:
         candidates: list[Candidate[Built]] = []
         for i, (nodes, group) in enumerate(ordered):
             self.ctx.progress(f"timing {len(nodes)} nodes", i, len(ordered))
-            seconds = min(_MOST_SECONDS, max(_LEAST_SECONDS, self.remaining / (len(ordered) - i)))
+            seconds = self.remaining / (len(ordered) - i)
             choice, winner = self._choose(group, seconds)
             choices.append(choice)
             if winner is not None:
@@ -135,7 +135,7 @@ class Measurer:
             wanted = wanted or got
             if _apart(wanted, got) <= self.bound:
                 calls[str(i)] = call
-        times = compare(calls, min(_MOST_SECONDS, max(_LEAST_SECONDS, self.remaining)))
+        times = compare(calls, _enough(self.remaining))
         self._spent += time.monotonic() - start
         least = self.search.margin * times["0"].milliseconds
         better = {i: t for i, t in times.items() if t.gain > max(least, SIGMAS * t.noise)}
@@ -209,7 +209,7 @@ class Measurer:
             if not (close <= self.bound and errors[engine] <= _GROSS):
                 refused[engine] = f"it is off by {errors[engine]:.2g} (relative L2 error)"
                 del calls[engine]
-        times = compare(calls, seconds)
+        times = compare(calls, _enough(seconds), min(_MOST_SECONDS, seconds / 2))
         rows = []
         for one in group:
             engine = one.engine.engine
@@ -218,7 +218,7 @@ class Measurer:
             if not refusal and time_.gain < max(self.search.margin * times[NATIVE].milliseconds, SIGMAS * time_.noise):
                 refusal = "it is not quicker than TensorFlow"
             rows.append((engine, time_.milliseconds, time_.gain, errors.get(engine, 0.0), refusal))
-        direct = self._direct(group, {row[0]: row[1] for row in rows if not row[4]}, seconds / 2)
+        direct = self._direct(group, {row[0]: row[1] for row in rows if not row[4]}, seconds)
         return times[NATIVE].milliseconds, [(*row, direct.get(row[0], 0.0)) for row in rows]
 
     def _direct(self, group: Sequence[Built], times: Mapping[str, float], seconds: float) -> dict[str, float]:
@@ -241,7 +241,13 @@ class Measurer:
                 calls[one.engine.engine] = call
         if len(calls) < 2:
             return {}
-        return {engine: found.milliseconds for engine, found in compare(calls, seconds).items()}
+        times_alone = compare(calls, _enough(seconds) / 2, min(_MOST_SECONDS, seconds / 2))
+        return {engine: found.milliseconds for engine, found in times_alone.items()}
+
+
+def _enough(seconds: float) -> float:
+    """Return the seconds that contenders are timed at least, where so many are left."""
+    return min(_ENOUGH_SECONDS, max(_LEAST_SECONDS, seconds))
 
 
 def _apart(wanted: Sequence[Array], got: Sequence[Array]) -> float:

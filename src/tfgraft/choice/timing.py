@@ -14,12 +14,17 @@ _SETTLE = 0.002
 """Seconds of rest between contenders: engines' threads spin a while after a call."""
 _LONG = 0.2
 """Seconds of a call from which on what the caches hold, and one more call to warm up, are not worth the time."""
-_LEAST, _MOST = 5, 60
+_LEAST, _ENOUGH, _MOST = 5, 60, 240
+"""Rounds: as few at least, as many if the quickest is known by then, and no more in any case."""
+_EVEN = 0.02
+"""The share of its time by which the quickest may be missed."""
 _HOPELESS = 2.0
 """How many times as long as the quickest a contender takes that is not worth more than `_LEAST` rounds."""
 _MOST_CALLS = 64
 SIGMAS = 2.0
 """How many standard errors a difference must be to count."""
+_SURE = 3.0
+"""How many to end for: this is asked after every round, and chance has as many chances."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Comparison:
     noise: float
 
 
-def compare(calls: Mapping[str, Call], seconds: float) -> dict[str, Comparison]:
+def compare(calls: Mapping[str, Call], seconds: float, most: float = 0.0) -> dict[str, Comparison]:
     """Time contenders in rounds, A B C A B C, and compare each with the first.
 
     After five rounds those that take twice as long as the quickest drop out, so that the others, and the first, get
@@ -46,13 +51,16 @@ def compare(calls: Mapping[str, Call], seconds: float) -> dict[str, Comparison]:
     Args:
         calls: the contenders; each does the same work.
         seconds: about how long this may take; five rounds are done in any case, unless one takes longer than that.
+        most: how long it may take instead while it is not known which one is the quickest, within 2 %.
     """
     counts = {name: _count(call) for name, call in calls.items()}
     times: dict[str, list[float]] = {name: [] for name in calls}
     start = time.perf_counter()
     for done in range(_MOST):
         elapsed = time.perf_counter() - start
-        if elapsed > seconds and (done >= _LEAST or elapsed > 2 * seconds):
+        if elapsed > max(seconds, most) and (done >= _LEAST or elapsed > 2 * max(seconds, most)):
+            break
+        if (elapsed > seconds or done >= _ENOUGH) and done >= _LEAST and _is_decided(times):
             break
         for name in _in_the_race(times, done):
             call = calls[name]
@@ -71,6 +79,13 @@ def _in_the_race(times: Mapping[str, list[float]], done: int) -> list[str]:
         return [first, *others]
     limit = _HOPELESS * min(statistics.median(each[:_LEAST]) for each in times.values())
     return [first, *(name for name in others if statistics.median(times[name][:_LEAST]) <= limit)]
+
+
+def _is_decided(times: Mapping[str, list[float]]) -> bool:
+    """Tell whether the quickest is quicker than each other one beyond the noise, or as quick."""
+    best = min(times.values(), key=statistics.median)
+    others = [_comparison(own, best) for own in times.values() if own is not best]
+    return all(_SURE * o.noise <= max(o.gain, _EVEN * o.milliseconds) for o in others)
 
 
 def _count(call: Call) -> int:
