@@ -30,9 +30,14 @@ def run(job: Job) -> dict[str, Any]:
 
 def compiled_graph(graph_def: Any, outputs: list[str], feed: Arrays) -> Any:
     """Return a GraphDef with the same inputs and outputs, by name, in which one call computes everything."""
+    fed = {name.rpartition(":")[0] for name in feed}
+    body = type(graph_def).FromString(graph_def.SerializeToString())
+    for node in body.node:
+        if node.name in fed:  # XLA refuses placeholders, and only control edges are left of them
+            node.CopyFrom(type(node)(name=node.name, op="NoOp"))
 
     def imported(*tensors: Any) -> Any:
-        return tf.graph_util.import_graph_def(graph_def, dict(zip(feed, tensors, strict=True)), outputs, name="")
+        return tf.graph_util.import_graph_def(body, dict(zip(feed, tensors, strict=True)), outputs, name="")
 
     compiled = tf.function(imported, jit_compile=True, autograph=False)
     graph = tf.Graph()
