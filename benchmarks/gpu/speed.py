@@ -13,6 +13,7 @@ import argparse
 import importlib.util
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -85,11 +86,17 @@ def _warmed(contender: Contender, x: Any) -> tuple[Callable[[], Any], Callable[[
 def _in_turn(
     calls: Mapping[str, Callable[[], Any]], insides: Mapping[str, Callable[[], float]], rounds: int
 ) -> dict[str, float]:
-    """Return median milliseconds; each call that is timed comes after one of its own that is not."""
+    """Return median milliseconds; each call that is timed comes after one of its own that is not.
+
+    Each round has an order of its own, so that nobody always follows the same one.
+    """
+    shuffle, order = random.Random(rounds).shuffle, list(calls)
     times: dict[str, list[float]] = {name: [] for name in calls}
     times.update((f"{name} in the node", []) for name in insides)
     for _ in range(rounds):
-        for name, call in calls.items():
+        shuffle(order)
+        for name in order:
+            call = calls[name]
             call()
             start = time.perf_counter()
             call()
