@@ -35,6 +35,8 @@ from tfgraft.function import make_function
 from tfgraft.load import load
 
 _WARM_UPS = 4
+_CALLS = 4
+"""Calls of a contender in a round."""
 _SHAPES = {"encoder": (128, 512)}
 _PICTURE = (224, 224, 3)
 
@@ -86,7 +88,7 @@ def _warmed(contender: Contender, x: Any) -> tuple[Callable[[], Any], Callable[[
 def _in_turn(
     calls: Mapping[str, Callable[[], Any]], insides: Mapping[str, Callable[[], float]], rounds: int
 ) -> dict[str, float]:
-    """Return median milliseconds; each call that is timed comes after one of its own that is not.
+    """Return median milliseconds; the calls that are timed in a round come after one of its own that is not.
 
     Each round has an order of its own, so that nobody always follows the same one.
     """
@@ -98,11 +100,12 @@ def _in_turn(
         for name in order:
             call = calls[name]
             call()
-            start = time.perf_counter()
-            call()
-            times[name].append(1000 * (time.perf_counter() - start))
-            if name in insides:
-                times[f"{name} in the node"].append(1000 * insides[name]())
+            for _ in range(_CALLS):
+                start = time.perf_counter()
+                call()
+                times[name].append(1000 * (time.perf_counter() - start))
+                if name in insides:
+                    times[f"{name} in the node"].append(1000 * insides[name]())
     return {name: statistics.median(each) for name, each in times.items()}
 
 
