@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +16,8 @@ from benchmarks.zoo.built import Array
 Run = Callable[[Mapping[str, Array]], list[Array]]
 _LEAST = 10
 """Rounds, however long they take."""
+_SLICE = 0.05
+"""Seconds of a contender in a round: a single call is at the mercy of what the last sleep did to the processor."""
 _SETTLE = 0.15
 """Seconds after which the last contender's threads no longer spin; those of ONNX Runtime do so for 0.1 by default."""
 
@@ -45,20 +48,34 @@ def in_turn(
     seconds: float,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
-    """Time contenders A B C A B C and return the milliseconds of each by a clock, one for each round."""
+    """Time contenders in turn and return the milliseconds of each by a clock, the mean of a round's calls.
+
+    Each round has an order of its own, so that nobody always follows the same one.
+    """
     times: dict[str, list[float]] = {name: [] for name in runs}
-    for run in runs.values():
-        for _ in range(3):
-            run(feed)
+    counts = {name: _calls_of_a_slice(run, feed) for name, run in runs.items()}
+    shuffle, order = random.Random(len(runs)).shuffle, list(runs)
     end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(next(iter(times.values()))) < _LEAST:
-        for name, run in runs.items():
+    while time.perf_counter() < end or len(times[order[0]]) < _LEAST:
+        shuffle(order)
+        for name in order:
+            run, count = runs[name], counts[name]
             time.sleep(_SETTLE)
             run(feed)  # the caches are the last contender's
             start = clock()
-            run(feed)
-            times[name].append(1000 * (clock() - start))
+            for _ in range(count):
+                run(feed)
+            times[name].append(1000 * (clock() - start) / count)
     return times
+
+
+def _calls_of_a_slice(run: Run, feed: Mapping[str, Array]) -> int:
+    """Warm a contender up, and say how many calls fill a slice."""
+    for _ in range(3):
+        run(feed)
+    start = time.perf_counter()
+    run(feed)
+    return max(1, min(100, int(_SLICE / (time.perf_counter() - start))))
 
 
 def ratio(times: Mapping[str, list[float]], slow: str, fast: str) -> float:

@@ -18,6 +18,8 @@ BARS = {"ResNet50": 3.0, "MobileNetV2": 4.0}
 """How many times as fast as TensorFlow INT8 has to be, with one picture."""
 ENGINES = ("onnxruntime", "openvino")
 CONTENDERS = ("TensorFlow", *(f"{engine} {precision}" for engine in ENGINES for precision in ("FP32", "INT8")))
+PREDICTOR = "INT8 by predictor()"
+"""INT8 without TensorFlow, by the engine that is the quickest so; where one engine computes the whole model."""
 _THREADS = 2
 _SECONDS = 15.0
 
@@ -25,13 +27,15 @@ _SECONDS = 15.0
 def measure(name: str, batch: int) -> dict[str, Any]:
     """Return median milliseconds of each contender on one batch, and how many times as fast INT8 is, round by round.
 
-    INT8 and FP32 are compared by the engine that is the quickest with each.
+    INT8 and FP32 are compared by the engine that is the quickest with each, as graphs in a Session; INT8 besides by
+    `predictor()`.
     """
     import numpy as np
 
     import tfgraft
     from benchmarks.precision.models import KERAS, keras_model, values, zoo_feed, zoo_model
     from benchmarks.precision.runs import in_turn, ratio, runner
+    from tfgraft.direct import find_direct
     from tfgraft.load import load
 
     if name in KERAS:
@@ -60,8 +64,15 @@ def measure(name: str, batch: int) -> dict[str, Any]:
         )
         layers = max(layers, grafted.report.precisions.get("INT8", 0))
         runs[contender] = runner(grafted.graph_def, loaded, _THREADS)
+        if precision == "INT8" and find_direct(grafted.graph_def, loaded) is not None:
+            runs[f"{contender} predictor"] = _predictor(grafted)
     times = in_turn(runs, feed, _SECONDS)
     medians = {contender: statistics.median(times[contender]) for contender in CONTENDERS}
+    direct = [name for name in runs if name.endswith("predictor")]
+    if direct:
+        quickest = min(direct, key=lambda name: statistics.median(times[name]))
+        medians[PREDICTOR] = statistics.median(times[quickest])
+        medians["predictor faster than TensorFlow"] = ratio(times, "TensorFlow", quickest)
     int8, fp32 = (
         min((f"{engine} {precision}" for engine in ENGINES), key=medians.__getitem__) for precision in ("INT8", "FP32")
     )
@@ -73,3 +84,8 @@ def measure(name: str, batch: int) -> dict[str, Any]:
         "faster than TensorFlow": ratio(times, "TensorFlow", int8),
         "faster than FP32": ratio(times, fp32, int8),
     }
+
+
+def _predictor(grafted: Any) -> Any:
+    predict, names = grafted.predictor(), [spec.name for spec in grafted.loaded.inputs]
+    return lambda feed: predict(*(feed[name] for name in names))
