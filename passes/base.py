@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from tfgraft.cache.cache import EngineCache
 from tfgraft.graph.graph import Graph
+from tfgraft.plugins.int8_rules import Int8Rules, int8_rules
 from tfgraft.registry.registry import Registry
 
 
@@ -52,6 +53,7 @@ class PassContext:
         registry: converters, decompositions and engines; frozen while the pipeline runs.
         engine: the name of the engine builder that clusters are for.
         options: options of the engine builder.
+        others: the names of the builders that may take its place, where several are tried.
         progress: told about long work.
         strict: whether engine nodes fail instead of falling back.
         cache: where engines that were built before are found; None for nowhere.
@@ -64,6 +66,7 @@ class PassContext:
     registry: Registry
     engine: str = "onnxruntime"
     options: Mapping[str, Any] = field(default_factory=dict)
+    others: Sequence[str] = ()
     progress: Progress = _no_progress
     strict: bool = False
     cache: EngineCache | None = None
@@ -71,6 +74,11 @@ class PassContext:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     results: dict[str, Any] = field(default_factory=dict)
     logger: logging.Logger = field(default_factory=lambda: logging.getLogger("tfgraft"))
+
+    def int8_rules(self) -> Int8Rules:
+        """Return where the engines want tensors quantized."""
+        engines = self.registry.engines
+        return int8_rules(engines[self.engine], [engines[name] for name in self.others])
 
     def graphs(self, graph: Graph) -> list[Graph]:
         """Return the main graph and the bodies of the functions that it reaches, in a fixed order.

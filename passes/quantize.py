@@ -29,7 +29,6 @@ from tfgraft.passes.form_clusters import CLUSTER, FormClusters
 from tfgraft.passes.quantize_plan import Kernel, QuantizationPlan, plan_quantization
 from tfgraft.passes.regroup import PRECISION, regroup
 from tfgraft.passes.tag_support import TagSupport
-from tfgraft.plugins.int8_rules import int8_rules
 
 Ranges = dict[TensorRef, tuple[float, float]]
 """The least and the largest value of each activation that is quantized."""
@@ -78,7 +77,7 @@ class Quantize:
         table: CalibrationTable | None = ctx.results.get(CALIBRATION)
         clusters = graph.facts.table(CLUSTER)
         keep = {node.name for node in graph if any(_matches(node.name, pattern) for pattern in self.keep)}
-        rules = int8_rules(ctx.registry.engines[ctx.engine])
+        rules = ctx.int8_rules()
         ranges: Ranges = {}
         while True:
             plan = plan_quantization(graph, rules, lambda name: bool(clusters.get(name)), keep)

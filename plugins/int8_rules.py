@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from tfgraft.plugins.protocol import EngineBuilder
@@ -48,6 +49,12 @@ CONSERVATIVE = Int8Rules(quantize_inputs=frozenset({"Conv2D", "DepthwiseConv2dNa
 """The rules for engines that give none: signed, the inputs of what computes most."""
 
 
-def int8_rules(builder: EngineBuilder) -> Int8Rules:
-    """Return where a builder wants tensors quantized; the inputs of convolutions and products unless it says more."""
-    return builder.int8 if isinstance(builder, HasInt8Rules) else CONSERVATIVE
+def int8_rules(builder: EngineBuilder, others: Iterable[EngineBuilder] = ()) -> Int8Rules:
+    """Return where a builder wants tensors quantized; the inputs of convolutions and products unless it says more.
+
+    Args:
+        builder: whose wishes are followed.
+        others: builders that are tried on the same graph: weights get the room that one of them needs.
+    """
+    own, *more = (each.int8 if isinstance(each, HasInt8Rules) else CONSERVATIVE for each in (builder, *others))
+    return replace(own, room=max(rules.room for rules in (own, *more)))

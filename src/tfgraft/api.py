@@ -118,7 +118,8 @@ def optimize(
     )
     if not isinstance(engine, str) or engine == AUTO:
         chosen = choosing(chosen, specs, search or Search(), loaded, wanted)
-    job = Job(loaded, registry, specs[0].name, specs[0].options, strict, progress, store, executor)
+    first, *others = specs
+    job = Job(loaded, registry, first.name, first.options, strict, progress, store, executor, [s.name for s in others])
     verification = Verification() if verify is True else verify or None
     lowering = Lowering(job, chosen, wanted, accuracy, verification)
     result = lowering.grafted() if store is None else cached(lowering, store)

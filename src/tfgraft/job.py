@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -41,6 +41,7 @@ class Job:
     progress: Progress | None = None
     cache: EngineCache | None = None
     executor: Executor | None = None
+    others: Sequence[str] = ()
 
     def graph(self) -> Graph:
         """Return the model's graph, a new one each time.
@@ -67,7 +68,7 @@ class Job:
             PassError: a pass failed.
         """
         graph = self.graph()
-        ctx = PassContext(self.registry, self.engine, dict(self.options), strict=self.strict)
+        ctx = PassContext(self.registry, self.engine, dict(self.options), self.others, strict=self.strict)
         ctx.cache, ctx.executor = self.cache, self.executor
         if self.progress is not None:
             ctx.progress = self.progress

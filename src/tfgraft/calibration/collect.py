@@ -9,13 +9,13 @@ from __future__ import annotations
 import operator
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 from tfgraft.calibration.observable import observable
 from tfgraft.calibration.statistics import Statistics
 from tfgraft.calibration.table import CalibrationTable
-from tfgraft.calibration.watch import Feed, Work
+from tfgraft.calibration.watch import Array, Feed, Work
 from tfgraft.errors import FeedError, listing
 from tfgraft.load.model import NamedTensor, Resource
 
@@ -77,14 +77,28 @@ def collect(
 def _here(
     work: Work, resources: Sequence[Resource], feeds: Iterable[Feed], told: Callable[[CalibrationTable], None]
 ) -> CalibrationTable:
-    watch = work.watch(resources)
     found: dict[str, Statistics] = {}
     count = 0
-    for i, feed in enumerate(feeds):
-        _add(found, watch(feed, i))
-        count = i + 1
+    for count, seen in enumerate(_seen(work, resources, feeds), 1):
+        _add(found, seen)
         told(CalibrationTable(found, count))
     return CalibrationTable(found, count)
+
+
+def _seen(
+    work: Work, resources: Sequence[Resource], feeds: Iterable[Feed], first: int = 0
+) -> Iterator[Iterator[tuple[str, Statistics]]]:
+    """Yield the statistics of each feed; TensorFlow runs the next one in the meantime."""
+    watch = work.watch(resources)
+    with ThreadPoolExecutor(1, "calibrate") as thread:
+        running: Future[list[Array]] | None = None
+        for i, feed in enumerate(feeds, first):
+            following = thread.submit(watch, feed, i)
+            if running is not None:
+                yield work.statistics(running.result())
+            running = following
+        if running is not None:
+            yield work.statistics(running.result())
 
 
 def _add(found: dict[str, Statistics], more: Iterable[tuple[str, Statistics]]) -> None:
@@ -94,10 +108,9 @@ def _add(found: dict[str, Statistics], more: Iterable[tuple[str, Statistics]]) -
 
 def _shard(work: Work, first: int, feeds: Sequence[Feed]) -> CalibrationTable:
     """Run one chunk of the feeds, in a worker."""
-    watch = work.watch()
     found: dict[str, Statistics] = {}
-    for i, feed in enumerate(feeds, first):
-        _add(found, watch(feed, i))
+    for seen in _seen(work, (), feeds, first):
+        _add(found, seen)
     return CalibrationTable(found, len(feeds))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+from tensorflow.python.eager import context
 
 from tfgraft.calibration.histogram import Histogram
 from tfgraft.calibration.sample import sample_of
@@ -20,7 +21,7 @@ from tfgraft.load.rename import with_own_functions
 
 Array = NDArray[Any]
 Feed = Mapping[str, Array]
-Watch = Callable[[Feed, int], Iterator[tuple[str, Statistics]]]
+Watch = Callable[[Feed, int], list[Array]]
 
 
 @dataclass(frozen=True)
@@ -38,26 +39,35 @@ class Work:
     tensors: tuple[NamedTensor, ...]
 
     def watch(self, resources: Sequence[Resource] = ()) -> Watch:
-        """Return a function that runs one feed, the `i`-th, once, and yields the statistics of each tensor.
+        """Return a function that runs one feed, the `i`-th, once, and returns what `statistics` reads.
+
+        It runs in any thread, one call at a time, on the device that is the current one here.
 
         Raises:
             FeedError: (when it is called) TensorFlow cannot run the graph on the feed.
         """
         graph_def = with_own_functions(self.graph_def)
-        observers = {dtype: _observer(dtype) for dtype in {spec.dtype for spec in self.tensors}}
+        device = context.context().device_name
+        observers: dict[str, Any] = {}
         functions: dict[tuple[str, ...], Any] = {}
 
-        def run(feed: Feed, i: int) -> Iterator[tuple[str, Statistics]]:
+        def run(feed: Feed, i: int) -> list[Array]:
             fed = [spec for spec in self.inputs if spec.name in feed]
             key = tuple(spec.name for spec in fed)
-            if key not in functions:
-                functions[key] = self._function(graph_def, fed, resources, observers)
-            values = [tf.constant(i), *(tf.constant(feed[spec.name], spec.dtype) for spec in fed)]
-            parts = _call(functions[key], values, i)
-            for k, spec in enumerate(self.tensors):
-                yield spec.name, _statistics(*parts[3 * k : 3 * k + 3])
+            with context.eager_mode(), tf.device(device):
+                if not observers:
+                    observers.update((dtype, _observer(dtype)) for dtype in {spec.dtype for spec in self.tensors})
+                if key not in functions:
+                    functions[key] = self._function(graph_def, fed, resources, observers)
+                values = [tf.constant(i), *(tf.constant(feed[spec.name], spec.dtype) for spec in fed)]
+                return _call(functions[key], values, i)
 
         return run
+
+    def statistics(self, parts: Sequence[Array]) -> Iterator[tuple[str, Statistics]]:
+        """Yield the statistics of each tensor from what one feed gave."""
+        for k, spec in enumerate(self.tensors):
+            yield spec.name, _statistics(*parts[3 * k : 3 * k + 3])
 
     def _function(
         self, graph_def: Any, fed: Sequence[NamedTensor], resources: Sequence[Resource], observers: Mapping[str, Any]

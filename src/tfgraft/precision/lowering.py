@@ -18,7 +18,6 @@ from tfgraft.passes.form_clusters import CLUSTER
 from tfgraft.passes.quantize import Quantize, quantized_values
 from tfgraft.passes.quantize_plan import plan_quantization
 from tfgraft.passes.regroup import PRECISION
-from tfgraft.plugins.int8_rules import int8_rules
 from tfgraft.precision.switchboard import Place, Switchboard, make_switchboard
 
 _TYPES = {"FP16": "float16", "BF16": "bfloat16"}
@@ -42,7 +41,7 @@ def _quantized(graph: Graph, ctx: PassContext, loaded: LoadedModel, step: Quanti
     plan, ranges = step.plan(graph, ctx)
     if not plan.layers:
         return None
-    rules = int8_rules(ctx.registry.engines[ctx.engine])
+    rules = ctx.int8_rules()
     clusters = graph.facts.table(CLUSTER)
 
     def on(keep: frozenset[str]) -> Iterable[Place]:
