@@ -1,7 +1,8 @@
 """`python -m benchmarks.bench [run] [page]`: time the models with everybody, and write the page; by default both.
 
 A row is a model with a batch. What has been done is in .zoo/bench/results.json and is not done again, so a run that was
-stopped goes on; `--again` does the rows that are named anew, or only their contenders that are named, and times them.
+stopped goes on; `--again` does the rows that are named anew, or only their contenders that are named, and times them;
+`--more` adds rounds to what was timed.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ def run(options: argparse.Namespace) -> None:
         seconds=options.seconds,
         search_seconds=options.search_seconds,
         threads=options.threads,
+        more=options.more,
         limits=Limits(options.timeout, options.memory),
     )
     store = Store.open(options.results)
@@ -81,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--precisions", metavar="FP32,INT8", help="contenders of these precisions only")
     parser.add_argument("--contenders", metavar="A,B", help=f"of {', '.join(CONTENDERS)}; default all")
     parser.add_argument("--again", action="store_true", help="do what is there already anew")
+    parser.add_argument("--more", action="store_true", help="add rounds to those of rows that were timed")
     parser.add_argument("--rounds", type=int, default=11, help="interleaved rounds (%(default)s)")
     parser.add_argument("--seconds", type=float, default=40, help="that rounds may take, at least 5 (%(default)s)")
     parser.add_argument("--search-seconds", type=float, default=60, help='that engine="auto" times (%(default)s)')

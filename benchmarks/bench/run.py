@@ -30,6 +30,7 @@ class Settings:
         rounds, seconds: interleaved rounds, fewer if they would take longer than so many seconds.
         search_seconds: how long `engine="auto"` may time engines.
         threads: intra-op threads of every contender.
+        more: whether rows that were timed are timed further.
         limits: of a stage.
     """
 
@@ -40,6 +41,7 @@ class Settings:
     seconds: float
     search_seconds: float
     threads: int
+    more: bool = False
     limits: Limits = field(default_factory=Limits)
 
 
@@ -64,9 +66,10 @@ class RowRun:
         for name in self.row.contenders(self.settings.contenders, self.settings.precisions):
             if not self._is_made(name):
                 self.store.made(self.row.key, name, self._make(name))
-        if "timing" not in self.measured:
+        before = self.measured.get("timing", {}).get("rounds_ms", {}) if self.settings.more else {}
+        if "timing" not in self.measured or before:
             working = [name for name in self.measured.get("made", {}) if failure(self.measured, name) is None]
-            options = {"contenders": working, "seconds": self.settings.seconds}
+            options = {"contenders": working, "seconds": self.settings.seconds, "before": before}
             self.store.put(self.row.key, "timing", self._do("timing", "timing", options))
 
     def _prepared(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import statistics
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,7 @@ import tensorflow as tf
 
 import tfgraft.runtime  # noqa: F401 (registers the engine op)
 from benchmarks.bench.calls import litert_call, openvino_call
-from benchmarks.bench.contenders import PREDICTOR, TENSORFLOW
+from benchmarks.bench.contenders import CONTENDERS, PREDICTOR, TENSORFLOW
 from benchmarks.bench.files import made
 from benchmarks.bench.stages.agree import agrees
 from benchmarks.zoo.results import machine
@@ -41,7 +42,8 @@ def run(job: Job) -> dict[str, Any]:
     """Time TensorFlow, called by its fastest way, and the options' `contenders`; about `seconds` long.
 
     After `rounds` of all, TensorFlow and those that are close to the quickest go on: a shared machine's rounds differ
-    by a fifth, so a few cannot tell contenders apart that differ by a twentieth.
+    by a fifth, so a few cannot tell contenders apart that differ by a twentieth. Where the options have the rounds of
+    an earlier run, `before`, only these go on, and medians are of all rounds.
 
     tfgraft's contenders are called as the original is and, where one engine computes the whole model, by `predictor()`
     too, as "NAME predictor".
@@ -56,7 +58,10 @@ def run(job: Job) -> dict[str, Any]:
     result["threads"] = job.threads
     calls = {TENSORFLOW: _graph_call(job, TENSORFLOW, method, inter)}
     result["error"] = agrees(job, calls[TENSORFLOW]())["error"]
-    for name in job.options["contenders"]:
+    before = {name: [ms / 1000 for ms in values] for name, values in job.options.get("before", {}).items()}
+    for name in job.options["contenders"] if not before else dict.fromkeys(map(_base, _close(before))):
+        if name == TENSORFLOW:
+            continue
         if name == "tf2onnx":
             result["peer_setting"], calls[name] = best_peer(job)
         elif name == "openvino":
@@ -68,16 +73,29 @@ def run(job: Job) -> dict[str, Any]:
             if (direct := _direct_call(job, name)) is not None:
                 calls[f"{name} {PREDICTOR}"] = direct
     seconds = job.options["seconds"]
-    times = time_calls(calls, rounds=_rounds(calls, seconds * _FIRST, job.rounds))
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    limit = _CLOSE * min(medians.values())
-    close = {name: calls[name] for name, median in medians.items() if median <= limit or name == TENSORFLOW}
+    times = before or time_calls(calls, rounds=_rounds(calls, seconds * _FIRST, job.rounds))
+    close = {name: calls[name] for name in _close(times) if name in calls}
     if len(close) > 1:
         for name, values in time_calls(close, rounds=_rounds(close, seconds * (1 - _FIRST), _MOST)).items():
             times[name] += values
     result["ms"] = {name: 1000 * statistics.median(values) for name, values in times.items()}
     result["rounds_ms"] = {name: [round(1000 * value, 4) for value in values] for name, values in times.items()}
     return result
+
+
+def _close(times: Mapping[str, Sequence[float]]) -> list[str]:
+    """Return TensorFlow and who is not far from the quickest in float32."""
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    limit = _CLOSE * min(median for name, median in medians.items() if _is_float(name))
+    return [name for name, median in medians.items() if median <= limit or name == TENSORFLOW]
+
+
+def _is_float(name: str) -> bool:
+    return name == TENSORFLOW or CONTENDERS[_base(name)].precision == "FP32"
+
+
+def _base(name: str) -> str:
+    return name.removesuffix(f" {PREDICTOR}")
 
 
 def _graph_call(job: Job, name: str, method: str, inter: int) -> Call:
