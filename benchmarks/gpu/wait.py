@@ -10,8 +10,8 @@ from collections.abc import Callable
 from tfgraft.plugins.protocol import Device
 from tfgraft.runtime.capi import COMPUTE
 from tfgraft.runtime.kernel import callbacks
-from tfgraft.runtime.node import OP_NAME
 from tfgraft.runtime.process import current
+from tfgraft.runtime.register import register_kernel
 
 _TIMED = "tfgraft_timed"
 
@@ -53,16 +53,6 @@ def timed_kernel() -> tuple[str, Callable[[], float]]:
         compute(handle, context)
         last[0] = time.perf_counter() - start
 
-    functions = create, COMPUTE(timed), delete
-    process.callbacks.extend((*functions, compute))
-    api = process.api
-    library = ctypes.CDLL(api._files[0])
-    library.TF_KernelBuilder_Label.argtypes = (ctypes.c_void_p, ctypes.c_char_p)
-    library.TF_KernelBuilder_Label.restype = None
-    status = api.TF_NewStatus()
-    builder = api.TF_NewKernelBuilder(OP_NAME.encode(), b"GPU", *functions)
-    library.TF_KernelBuilder_Label(builder, _TIMED.encode())
-    api.TF_RegisterKernelBuilder(b"TfGraftTimed", builder, status)
-    api.check(status, "registering the timed kernel")
-    api.TF_DeleteStatus(status)
+    process.callbacks.append(compute)
+    register_kernel(process, "GPU", (create, COMPUTE(timed), delete), _TIMED)
     return _TIMED, lambda: last[0]

@@ -22,8 +22,8 @@ from tfgraft.plugins.protocol import (
 )
 from tfgraft.registry.support import SUPPORTED, Support
 from tfgraft.runtime.kernel import callbacks
-from tfgraft.runtime.node import OP_NAME
 from tfgraft.runtime.process import current
+from tfgraft.runtime.register import register_kernel
 
 LABEL = "tfgraft_test_device"
 
@@ -111,16 +111,5 @@ def register_device() -> HostMemory:
     """
     process, _ = current()
     memory = HostMemory()
-    functions = callbacks(process, Device("GPU"), memory)
-    process.callbacks.extend(functions)
-    api = process.api
-    status = api.TF_NewStatus()
-    builder = api.TF_NewKernelBuilder(OP_NAME.encode(), b"CPU", *functions)
-    library = ctypes.CDLL(api._files[0])
-    library.TF_KernelBuilder_Label.argtypes = (ctypes.c_void_p, ctypes.c_char_p)
-    library.TF_KernelBuilder_Label.restype = None
-    library.TF_KernelBuilder_Label(builder, LABEL.encode())
-    api.TF_RegisterKernelBuilder(b"TfGraftTestDevice", builder, status)
-    api.check(status, "registering the test's kernel")
-    api.TF_DeleteStatus(status)
+    register_kernel(process, "CPU", callbacks(process, Device("GPU"), memory), LABEL)
     return memory

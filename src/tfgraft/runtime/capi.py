@@ -62,6 +62,7 @@ _PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...] | None]] = {
     "TF_RegisterOpDefinition": (None, (c_void_p, c_void_p)),
     # kernel registration and construction
     "TF_NewKernelBuilder": (c_void_p, (c_char_p, c_char_p, CREATE, COMPUTE, DELETE)),
+    "TF_KernelBuilder_Label": (None, (c_void_p, c_char_p)),
     "TF_RegisterKernelBuilder": (None, (c_char_p, c_void_p, c_void_p)),
     "TF_OpKernelConstruction_GetName": (StringView, (c_void_p,)),
     "TF_OpKernelConstruction_GetAttrSize": (None, (c_void_p, c_char_p, c_void_p, c_void_p, c_void_p)),

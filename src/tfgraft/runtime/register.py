@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 from tensorflow.python.framework import op_def_registry
 
@@ -26,7 +28,7 @@ def register() -> Process:
     if new and op_def_registry.get(OP_NAME) is None:
         _register_op(process)
         for device in _devices():
-            _register_kernel(process, device)
+            register_kernel(process, device.kind, callbacks(process, device))
     return process
 
 
@@ -54,14 +56,26 @@ def _register_op(process: Process) -> None:
         api.TF_DeleteStatus(status)
 
 
-def _register_kernel(process: Process, device: Device) -> None:
-    api = process.api
-    functions = callbacks(process, device)
+def register_kernel(process: Process, kind: str, functions: tuple[Any, Any, Any], label: str = "") -> None:
+    """Register a kernel of the engine op, which TensorFlow takes once in a process.
+
+    Args:
+        process: the runtime's state, which keeps the functions alive.
+        kind: the kind of device, as TensorFlow names it.
+        functions: what makes, calls and deletes a kernel; see `tfgraft.runtime.kernel.callbacks`.
+        label: the attribute `_kernel` of the nodes that are to use it; without one it is for all other nodes.
+
+    Raises:
+        CApiError: TensorFlow refused.
+    """
     process.callbacks.extend(functions)
+    api = process.api
     status = api.TF_NewStatus()
     try:
-        kernel = api.TF_NewKernelBuilder(OP_NAME.encode(), device.kind.encode(), *functions)
-        api.TF_RegisterKernelBuilder(f"TfGraftEngine{device.kind}".encode(), kernel, status)
-        api.check(status, f"registering the {device.kind} kernel of {OP_NAME}")
+        kernel = api.TF_NewKernelBuilder(OP_NAME.encode(), kind.encode(), *functions)
+        if label:
+            api.TF_KernelBuilder_Label(kernel, label.encode())
+        api.TF_RegisterKernelBuilder(f"TfGraftEngine{kind}{label}".encode(), kernel, status)
+        api.check(status, f"registering the {kind} kernel of {OP_NAME}")
     finally:
         api.TF_DeleteStatus(status)
