@@ -22,11 +22,7 @@ _ERROR_POLICY = {"bad_indices_policy": ("", "DEFAULT", "ERROR")}
 
 def _indices(ctx: OnnxContext, view: NodeView, i: int, wanted: frozenset[str] = _INDEX) -> str:
     """Return the indices, in a type that the op takes."""
-    value = view.const(i)
-    dtype = view.dtype(i)
-    if dtype in wanted:
-        return ctx.get(view, i)
-    return ctx.const(value.astype(np.int64)) if value is not None else ctx.cast(ctx.get(view, i), "int64")
+    return ctx.get(view, i) if view.dtype(i) in wanted else int64(ctx, view, i)
 
 
 def _batch_dims(view: NodeView) -> int | None:
