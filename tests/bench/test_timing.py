@@ -6,7 +6,7 @@ from benchmarks.bench.stages.timing import _close
 
 
 def test_tensorflow_and_the_close_go_on() -> None:
-    times = {"tensorflow": [9.0, 9.0], "auto": [1.0, 1.9, 1.8], "auto predictor": [1.1], "litert": [1.2], "xla": [5.0]}
+    times = {"tensorflow": [9.0, 9.0], "auto": [1.0, 1.9, 1.1, 1.8], "auto predictor": [1.1], "litert": [1.2], "xla": [5.0]}
     assert _close(times) == ["tensorflow", "auto", "auto predictor", "litert"]
 
 
