@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -30,17 +31,25 @@ def timed(row: Measured) -> bool:
     return row.get("timing", {}).get("status") == "ok"
 
 
+def paired(row: Measured, slow: str, fast: str) -> float | None:
+    """Return how many times as fast one way of calling is as another: the median over the rounds of both.
+
+    A shared machine is slower at one time than at another, and not everybody was timed at all times.
+    """
+    rounds: Mapping[str, list[float | None]] = row["timing"]["rounds_ms"]
+    if slow not in rounds or fast not in rounds:
+        return None
+    return statistics.median(a / b for a, b in zip(rounds[slow], rounds[fast], strict=True) if a and b)
+
+
 def ratio(row: Measured, contender: str) -> float | None:
     """TensorFlow's time over a contender's; 1 if it failed, None if it did not take part."""
-    if failure(row, contender):
-        return 1.0
-    ms: Mapping[str, float] = row["timing"]["ms"]
-    return ms[TENSORFLOW] / ms[contender] if contender in ms else None
+    return 1.0 if failure(row, contender) else paired(row, TENSORFLOW, contender)
 
 
 def best_peer(row: Measured) -> tuple[str | None, float]:
     """Return the fastest peer of those that are right, and its ratio; (None, 1.0) if none is."""
-    works = [name for name in PEERS if name in row["timing"]["ms"]]
+    works = [name for name in PEERS if name in row["timing"]["rounds_ms"]]
     if not works:
         return None, 1.0
     best = max(works, key=lambda name: ratio(row, name) or 0.0)
@@ -59,8 +68,11 @@ def quickest(row: Measured, contender: str) -> float | None:
 
 def against_best(row: Measured, contender: str) -> float | None:
     """Return how many times as fast as the best peer a contender is; as TensorFlow where no peer is right."""
-    own = quickest(row, contender)
-    return None if own is None else own / best_peer(row)[1]
+    own, (best, peers) = quickest(row, contender), best_peer(row)
+    if own is None or failure(row, contender):
+        return None if own is None else own / peers
+    way = contender if ratio(row, contender) == own else f"{contender} {PREDICTOR}"
+    return paired(row, best or TENSORFLOW, way)
 
 
 def mean(rows: Iterable[Measured], contender: str) -> float | None:

@@ -35,7 +35,13 @@ def row(ms: dict[str, float], failing: tuple[str, ...] = (), wrong: tuple[str, .
     return {
         "prepare": {"status": "ok"},
         "made": made,
-        "timing": {"status": "ok", "ms": ms, "machine": MACHINE, "threads": 2},
+        "timing": {
+            "status": "ok",
+            "ms": ms,
+            "rounds_ms": {name: [v] for name, v in ms.items()},
+            "machine": MACHINE,
+            "threads": 2,
+        },
     }
 
 
@@ -102,3 +108,11 @@ def test_a_contender_made_anew_voids_the_times(tmp_path: Path) -> None:
     assert Store.open(store.path).rows == {"a 1": {"made": {"auto": {"status": "ok"}}}}
     store.forget("a 1", ["auto", "xla"])
     assert Store.open(store.path).rows == {"a 1": {"made": {}}}
+
+
+def test_only_rounds_of_both_count() -> None:
+    timing = {"rounds_ms": {"tensorflow": [8.0, 80.0, 80.0], "auto": [4.0, 20.0, 20.0], "litert": [2.0, None, None]}}
+    measured = {**FAST, "timing": {**FAST["timing"], **timing}}
+    assert ratio(measured, "auto") == 4
+    assert best_peer(measured) == ("litert", 4)
+    assert against_best(measured, "auto") == pytest.approx(0.5)

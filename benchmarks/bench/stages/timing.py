@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from tfgraft.load.model import LoadedModel, NamedTensor
 from tfgraft.predictor import Predictor
 
 PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "tf2onnx", "onnxruntime", "openvino", "ai-edge-litert", "numpy")
+Rounds = list[float | None]
 _LEAST = 5
 """Rounds, however long they take."""
 _CLOSE = 1.25
@@ -49,7 +50,8 @@ def run(job: Job) -> dict[str, Any]:
     too, as "NAME predictor".
 
     Returns:
-        "ms": medians by contender; "rounds_ms": what they are of; "method" and "inter": how TensorFlow was called.
+        "rounds_ms": by contender, null for rounds that it did not take part in; "ms": their medians; "method" and
+        "inter": how TensorFlow was called.
     """
     load = os.getloadavg()[0]
     ways = baseline.run(replace(job, options={"ways": BASELINES}))["ways"]
@@ -58,7 +60,7 @@ def run(job: Job) -> dict[str, Any]:
     result["threads"] = job.threads
     calls = {TENSORFLOW: _graph_call(job, TENSORFLOW, method, inter)}
     result["error"] = agrees(job, calls[TENSORFLOW]())["error"]
-    before = {name: [ms / 1000 for ms in values] for name, values in job.options.get("before", {}).items()}
+    before: dict[str, Rounds] = job.options.get("before", {})
     for name in job.options["contenders"] if not before else dict.fromkeys(map(_base, _close(before))):
         if name == TENSORFLOW:
             continue
@@ -73,23 +75,33 @@ def run(job: Job) -> dict[str, Any]:
             if (direct := _direct_call(job, name)) is not None:
                 calls[f"{name} {PREDICTOR}"] = direct
     seconds = job.options["seconds"]
-    times = before or time_calls(calls, rounds=_rounds(calls, seconds * _FIRST, job.rounds))
+    times = before or _timed(calls, calls, _rounds(calls, seconds * _FIRST, job.rounds))
     close = {name: calls[name] for name in _close(times) if name in calls}
     if len(close) > 1:
-        for name, values in time_calls(close, rounds=_rounds(close, seconds * (1 - _FIRST), _MOST)).items():
-            times[name] += values
-    result["ms"] = {name: 1000 * statistics.median(values) for name, values in times.items()}
-    result["rounds_ms"] = {name: [round(1000 * value, 4) for value in values] for name, values in times.items()}
+        more = _timed(close, times, _rounds(close, seconds * (1 - _FIRST), _MOST))
+        times = {name: [*values, *more[name]] for name, values in times.items()}
+    result["ms"] = {name: statistics.median(_of(values)) for name, values in times.items()}
+    result["rounds_ms"] = times
     return result
 
 
-def _close(times: Mapping[str, Sequence[float]]) -> list[str]:
+def _timed(calls: dict[str, Call], names: Iterable[str], rounds: int) -> dict[str, Rounds]:
+    """Return the milliseconds of so many rounds; None for those that do not take part."""
+    times = time_calls(calls, rounds=rounds)
+    return {name: [round(1000 * s, 4) for s in times[name]] if name in times else [None] * rounds for name in names}
+
+
+def _of(values: Rounds) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def _close(times: Mapping[str, Rounds]) -> list[str]:
     """Return TensorFlow and who is not far from the quickest in float32, or was not in its better rounds."""
-    limit = _CLOSE * min(statistics.median(values) for name, values in times.items() if _is_float(name))
-    return [name for name, values in times.items() if name == TENSORFLOW or _better_half(values) <= limit]
+    limit = _CLOSE * min(statistics.median(_of(values)) for name, values in times.items() if _is_float(name))
+    return [name for name, values in times.items() if name == TENSORFLOW or _better_half(_of(values)) <= limit]
 
 
-def _better_half(values: Sequence[float]) -> float:
+def _better_half(values: list[float]) -> float:
     """Return the median of the better half: of a few rounds on a shared machine, some are twice as long."""
     return statistics.median(sorted(values)[: (len(values) + 1) // 2])
 
