@@ -57,6 +57,16 @@ def test_extremes_are_exact_and_what_is_not_finite_is_counted() -> None:
     assert table.statistics("x:0").histogram.total == values.size
 
 
+def test_sums_that_are_not_finite_say_nothing_of_the_elements() -> None:
+    large = np.float32(3e38)
+    feeds = [{"x:0": np.full((2, 4), value, np.float32)} for value in (1, large, -2, np.inf, 3)]
+    table = _collect(_model(), ["x:0"], feeds)
+    assert table.invalid("x:0") == 8
+    assert table.bound("x:0") == large
+    assert table.lowest("x:0") == -2
+    assert table.statistics("x:0").histogram.total == 32
+
+
 def test_large_tensors_are_sampled_but_their_extremes_are_not() -> None:
     feed = {"x:0": _R.standard_normal((50_000, 4)).astype(np.float32)}
     feed["x:0"][777, 3] = 1e6

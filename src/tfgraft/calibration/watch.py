@@ -48,19 +48,31 @@ class Work:
         """
         graph_def = with_own_functions(self.graph_def)
         device = context.context().device_name
-        observers: dict[str, Any] = {}
-        functions: dict[tuple[str, ...], Any] = {}
+        observers: dict[tuple[str, bool], Any] = {}
+        functions: dict[tuple[bool, tuple[str, ...]], Any] = {}
+        careful = False
+
+        def call(feed: Feed, i: int) -> list[Array]:
+            fed = [spec for spec in self.inputs if spec.name in feed]
+            key = careful, tuple(spec.name for spec in fed)
+            if key not in functions:
+                for dtype in {spec.dtype for spec in self.tensors}:
+                    if (dtype, careful) not in observers:
+                        observers[dtype, careful] = _observer(dtype, careful)
+                own = {dtype: observers[dtype, careful] for dtype in {spec.dtype for spec in self.tensors}}
+                functions[key] = self._function(graph_def, fed, resources, own)
+            values = [tf.constant(i), *(tf.constant(feed[spec.name], spec.dtype) for spec in fed)]
+            return _call(functions[key], values, i)
 
         def run(feed: Feed, i: int) -> list[Array]:
-            fed = [spec for spec in self.inputs if spec.name in feed]
-            key = tuple(spec.name for spec in fed)
+            nonlocal careful
             with context.eager_mode(), tf.device(device):
-                if not observers:
-                    observers.update((dtype, _observer(dtype)) for dtype in {spec.dtype for spec in self.tensors})
-                if key not in functions:
-                    functions[key] = self._function(graph_def, fed, resources, observers)
-                values = [tf.constant(i), *(tf.constant(feed[spec.name], spec.dtype) for spec in fed)]
-                return _call(functions[key], values, i)
+                parts = call(feed, i)
+                # A sum is not finite if an element is not, on any device, which cannot be said of extremes and NaN.
+                if not careful and not all(np.isfinite(seen[2]) for seen in parts[::3]):
+                    careful = True  # where there is one there are more
+                    parts = call(feed, i)
+            return parts
 
         return run
 
@@ -97,32 +109,28 @@ def _cause(error: Exception) -> str:
     return lines[-1] if "\n\t [[" in text else lines[0]
 
 
-def _observer(dtype: str) -> Any:
+def _observer(dtype: str, careful: bool) -> Any:
     """Return a function of one tensor and the number of the feed.
 
-    It returns [least, largest] of the elements that are finite, (inf, -inf) if none is; [how many there are, how many
-    are not finite]; and a sample of them. One function, called for each tensor, takes far less time to put into a
-    graph than its ops for each.
+    It returns [least, largest, sum]; [how many elements there are, how many are not finite]; and a sample of them. If
+    it is not careful it takes all for finite, and the sum tells whether they are; if it is, it looks at the finite ones
+    alone, and extremes are (inf, -inf) if there is none. One function, called for each tensor, takes far less time to
+    put into a graph than its ops for each.
     """
 
     def observe(tensor: Any, i: Any) -> tuple[Any, Any, Any]:
         flat = tf.reshape(tensor, [-1])
         flat = flat if flat.dtype in (tf.float32, tf.float64) else tf.cast(flat, tf.float32)
         size = tf.size(flat, tf.int64)
-
-        def all_of_it() -> tuple[Any, Any]:
-            return tf.stack([tf.reduce_min(flat), tf.reduce_max(flat)]), tf.stack([size, tf.zeros_like(size)])
-
-        def what_is_finite() -> tuple[Any, Any]:
+        if careful:
             finite = tf.math.is_finite(flat)
             infinity = tf.constant(np.inf, flat.dtype)
             least = tf.reduce_min(tf.where(finite, flat, infinity))
             largest = tf.reduce_max(tf.where(finite, flat, -infinity))
-            return tf.stack([least, largest]), tf.stack([size, size - tf.math.count_nonzero(finite)])
-
-        # A sum is not finite if an element is not, on any device, which cannot be said of extremes and NaN.
-        extremes, counts = tf.cond(tf.math.is_finite(tf.reduce_sum(flat)), all_of_it, what_is_finite)
-        return extremes, counts, sample_of(flat, tf.size(flat), i)
+            extremes, invalid = [least, largest, tf.zeros_like(least)], size - tf.math.count_nonzero(finite)
+        else:
+            extremes, invalid = [tf.reduce_min(flat), tf.reduce_max(flat), tf.reduce_sum(flat)], tf.zeros_like(size)
+        return tf.stack(extremes), tf.stack([size, invalid]), sample_of(flat, tf.size(flat), i)
 
     # Not put in the place of each call: that takes as long as running the model a few times.
     function = tf.function(
