@@ -106,3 +106,24 @@ def test_interrupt_exits_with_130_and_leaves_nothing(graph: Path, tmp_path: Path
     assert out == ""
     assert err == "tfgraft: interrupted\n"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["feeds.npz", "model.pb"]
+
+
+def test_an_interrupt_that_became_an_error_is_one_all_the_same(graph: Path) -> None:
+    """TensorFlow makes an error of its own of what is raised in an engine that it calls."""
+    code = (
+        "import signal, sys, tfgraft.cli\n"
+        "m = sys.modules['tfgraft.cli.main']\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "def run(args, terminal):\n"
+        "    try:\n"
+        "        signal.raise_signal(signal.SIGINT)\n"
+        "    except KeyboardInterrupt as error:\n"
+        "        raise RuntimeError('CANCELLED') from error\n"
+        "m.COMMANDS = {**m.COMMANDS, 'plan': run}\n"
+        f"sys.exit(m.main(['plan', {str(graph)!r}]))\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment(), timeout=300, check=False
+    )
+    assert ran.returncode == 130
+    assert ran.stderr.splitlines()[-1] == "tfgraft: interrupted"

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Iterator, Sequence
+from types import FrameType
 
 from tfgraft.cli.codes import FAILED, INTERRUPTED
 from tfgraft.cli.commands import COMMANDS
@@ -29,13 +32,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not args.debug:
         # Read by TensorFlow's C++ side when it is first imported, so this is the only place where it helps.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    interrupts: list[int] = []
     try:
         # Libraries that print must not spoil the result on standard output.
-        with contextlib.redirect_stdout(sys.stderr), _quiet(args.debug):
+        with contextlib.redirect_stdout(sys.stderr), _quiet(args.debug), _noted(interrupts):
             return COMMANDS[args.command](args, terminal)
     except KeyboardInterrupt:
-        terminal.note("tfgraft: interrupted")
-        return INTERRUPTED
+        return _interrupted(terminal)
     except BrokenPipeError:
         # The reader of our output has gone (`tfgraft plan ... | head`): there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -43,10 +46,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if args.debug:
             traceback.print_exc()
+        if interrupts:  # within TensorFlow, which made an error of its own of it
+            return _interrupted(terminal)
         _tell(terminal, error)
         return FAILED
     finally:
         terminal.close()
+
+
+def _interrupted(terminal: Terminal) -> int:
+    terminal.note("tfgraft: interrupted")
+    return INTERRUPTED
+
+
+@contextlib.contextmanager
+def _noted(interrupts: list[int]) -> Iterator[None]:
+    """Note interrupts besides raising KeyboardInterrupt, if that is what they do."""
+    # The main thread alone may set handlers, and is interrupted.
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        interrupts.append(number)
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _tell(terminal: Terminal, error: Exception) -> None:
