@@ -50,7 +50,8 @@ as many threads.
   better of its default setting and one inter-op thread without spinning), by OpenVINO in float32 and by LiteRT with
   its own ops and XNNPACK. The best peer is the fastest one that is right.
 - All that work are timed in one process in interleaved rounds, with rests between them and in an order that changes;
-  TensorFlow and those within a quarter of the quickest in many more rounds than the others. Medians of the rounds.
+  TensorFlow and those within a quarter of the quickest in many more rounds than the others. Milliseconds are medians
+  of the rounds, and how many times as fast one is as another is the median over the rounds of both.
 - *fails*: it does not convert or run, or its results are more than {tolerance:g} from TensorFlow's with oneDNN off
   (relative L2 error; integers and strings must be equal). That counts as 1 in means.
 """

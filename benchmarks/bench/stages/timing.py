@@ -61,9 +61,8 @@ def run(job: Job) -> dict[str, Any]:
     calls = {TENSORFLOW: _graph_call(job, TENSORFLOW, method, inter)}
     result["error"] = agrees(job, calls[TENSORFLOW]())["error"]
     before: dict[str, Rounds] = job.options.get("before", {})
-    for name in job.options["contenders"] if not before else dict.fromkeys(map(_base, _close(before))):
-        if name == TENSORFLOW:
-            continue
+    wanted = {_base(name) for name in _close(before)} if before else set(job.options["contenders"])
+    for name in (each for each in CONTENDERS if each in wanted):
         if name == "tf2onnx":
             result["peer_setting"], calls[name] = best_peer(job)
         elif name == "openvino":

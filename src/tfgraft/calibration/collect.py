@@ -75,18 +75,23 @@ def collect(
 
 
 def _here(
-    work: Work, resources: Sequence[Resource], feeds: Iterable[Feed], told: Callable[[CalibrationTable], None]
+    work: Work,
+    resources: Sequence[Resource],
+    feeds: Iterable[Feed],
+    told: Callable[[CalibrationTable], None],
+    first: int = 0,
 ) -> CalibrationTable:
     found: dict[str, Statistics] = {}
     count = 0
-    for count, seen in enumerate(_seen(work, resources, feeds), 1):
-        _add(found, seen)
+    for count, seen in enumerate(_seen(work, resources, feeds, first), 1):
+        for name, more in seen:
+            found[name] = found[name].merged(more) if name in found else more
         told(CalibrationTable(found, count))
     return CalibrationTable(found, count)
 
 
 def _seen(
-    work: Work, resources: Sequence[Resource], feeds: Iterable[Feed], first: int = 0
+    work: Work, resources: Sequence[Resource], feeds: Iterable[Feed], first: int
 ) -> Iterator[Iterator[tuple[str, Statistics]]]:
     """Yield the statistics of each feed; TensorFlow runs the next one in the meantime."""
     watch = work.watch(resources)
@@ -101,17 +106,9 @@ def _seen(
             yield work.statistics(running.result())
 
 
-def _add(found: dict[str, Statistics], more: Iterable[tuple[str, Statistics]]) -> None:
-    for name, seen in more:
-        found[name] = found[name].merged(seen) if name in found else seen
-
-
 def _shard(work: Work, first: int, feeds: Sequence[Feed]) -> CalibrationTable:
     """Run one chunk of the feeds, in a worker."""
-    found: dict[str, Statistics] = {}
-    for seen in _seen(work, (), feeds, first):
-        _add(found, seen)
-    return CalibrationTable(found, len(feeds))
+    return _here(work, (), feeds, lambda table: None, first)
 
 
 def _sharded(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,7 +49,7 @@ class Work:
         """
         graph_def = with_own_functions(self.graph_def)
         device = context.context().device_name
-        observers: dict[tuple[str, bool], Any] = {}
+        observer = functools.cache(_observer)
         functions: dict[tuple[bool, tuple[str, ...]], Any] = {}
         careful = False
 
@@ -56,11 +57,8 @@ class Work:
             fed = [spec for spec in self.inputs if spec.name in feed]
             key = careful, tuple(spec.name for spec in fed)
             if key not in functions:
-                for dtype in {spec.dtype for spec in self.tensors}:
-                    if (dtype, careful) not in observers:
-                        observers[dtype, careful] = _observer(dtype, careful)
-                own = {dtype: observers[dtype, careful] for dtype in {spec.dtype for spec in self.tensors}}
-                functions[key] = self._function(graph_def, fed, resources, own)
+                observers = {spec.dtype: observer(spec.dtype, careful) for spec in self.tensors}
+                functions[key] = self._function(graph_def, fed, resources, observers)
             values = [tf.constant(i), *(tf.constant(feed[spec.name], spec.dtype) for spec in fed)]
             return _call(functions[key], values, i)
 
