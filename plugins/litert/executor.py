@@ -59,6 +59,7 @@ class _Ready:
         inputs: the index of each input of the model, and which of the engine's it is.
         outputs: the index of each output.
         set, invoke, get: the interpreter's functions; `get` takes the number of the subgraph too, which is 0.
+        views: make a view of each output, which must not outlive the call; ValueError if it has no elements.
     """
 
     def __init__(self, interpreter: Any, order: Sequence[int], shapes: Shapes) -> None:
@@ -66,39 +67,29 @@ class _Ready:
         self.shapes = shapes
         self.inputs = [(detail["index"], i) for detail, i in zip(details, order, strict=True)]
         self.outputs = [detail["index"] for detail in interpreter.get_output_details()]
-        self._views = [interpreter.tensor(index) for index in self.outputs]
+        self.views = [interpreter.tensor(index) for index in self.outputs]
         self._interpreter = interpreter
         self.set, self.invoke, self.get = interpreter.set_tensor, interpreter.invoke, interpreter.get_tensor
         raw: Any = getattr(interpreter, "_interpreter", None)
-        if all(hasattr(raw, name) for name in ("SetTensor", "Invoke", "GetTensor")):
+        if all(hasattr(raw, name) for name in ("SetTensor", "Invoke", "GetTensor", "tensor")):
             # The public wrappers' frames, and their look at who holds views, cost as much as a small model's layer.
             self.set, self.invoke, self.get = raw.SetTensor, raw.Invoke, raw.GetTensor
+            self.views = [functools.partial(raw.tensor, raw, index) for index in self.outputs]
 
-    def run(self, inputs: Sequence[Array], outputs: Outputs) -> None:
-        for index, i in self.inputs:
-            self.set(index, inputs[i])
-        self.invoke()
-        for i in range(len(self._views)):
-            result = self._result(i)
-            outputs.allocate(i, result.shape)[...] = result
-
-    def compute(self, inputs: Sequence[Array]) -> list[Array]:
-        for index, i in self.inputs:
-            self.set(index, inputs[i])
-        self.invoke()
-        return self.results()
+    def empty(self, i: int) -> Array:
+        """Return an output that has no elements: LiteRT makes no array of it."""
+        detail = self._interpreter.get_output_details()[i]
+        return np.empty(tuple(map(int, detail["shape"])), detail["dtype"])
 
     def results(self) -> list[Array]:
-        return [self._result(i).copy() for i in range(len(self._views))]
-
-    def _result(self, i: int) -> Array:
-        """Return a view of an output, which must not outlive the call."""
-        try:
-            result: Array = self._views[i]()
-        except ValueError:  # LiteRT makes no array without elements
-            detail = self._interpreter.get_output_details()[i]
-            return np.empty(tuple(map(int, detail["shape"])), detail["dtype"])
-        return result
+        """Return copies of the outputs, some of which have no elements."""
+        copies = []
+        for i, view in enumerate(self.views):
+            try:
+                copies.append(view().copy())
+            except ValueError:
+                copies.append(self.empty(i))
+        return copies
 
 
 class _Empty:
@@ -147,25 +138,29 @@ class LiteRtExecutor:
         Raises:
             EmptyInput: an input is empty and an output is not.
         """
+        # As few frames as can be: on a thread that TensorFlow has just woken each costs microseconds.
         ready = self._take(inputs)
         if ready is None:
             allocate_empty(self._rule, inputs, outputs)
             return
-        ready.run(inputs, outputs)
+        for index, i in ready.inputs:
+            ready.set(index, inputs[i])
+        ready.invoke()
+        for i, view in enumerate(ready.views):
+            try:
+                result = view()
+            except ValueError:
+                result = ready.empty(i)
+            outputs.allocate(i, result.shape)[...] = result
         self._put(ready)
 
     def compute(self, inputs: Sequence[Array]) -> list[Array]:
         """See `tfgraft.plugins.protocol.HasCompute`; raises what `run` does."""
-        # The interpreter that was used last, mostly the right one, and no frame: small models take as long as a few.
-        idle = self._idle
-        try:
-            ready = idle.pop()
-        except IndexError:
-            return self._compute_by_pool(inputs)
-        for i, shape in enumerate(ready.shapes):
-            if inputs[i].shape != shape:
-                idle.append(ready)
-                return self._compute_by_pool(inputs)
+        ready = self._take(inputs)
+        if ready is None:
+            empty = _Empty(self._types)
+            allocate_empty(self._rule, inputs, empty)
+            return empty.arrays
         for index, i in ready.inputs:
             ready.set(index, inputs[i])
         ready.invoke()
@@ -173,30 +168,32 @@ class LiteRtExecutor:
             results = [ready.get(index, 0) for index in ready.outputs]
         except ValueError:
             results = ready.results()
-        idle.append(ready)
-        return results
-
-    def _compute_by_pool(self, inputs: Sequence[Array]) -> list[Array]:
-        ready = self._take(inputs)
-        if ready is None:
-            empty = _Empty(self._types)
-            allocate_empty(self._rule, inputs, empty)
-            return empty.arrays
-        results = ready.compute(inputs)
         self._put(ready)
         return results
 
     def _take(self, inputs: Sequence[Array]) -> _Ready | None:
         """Return an interpreter for inputs of these shapes; None if one of them is empty, for which there is none."""
         shapes = tuple([array.shape for array in inputs])
+        idle = self._idle
+        try:
+            ready = idle.pop()  # that of the last call, mostly
+        except IndexError:
+            return self._find(shapes)
+        if ready.shapes == shapes:
+            return ready
+        idle.append(ready)
+        return self._find(shapes)
+
+    def _find(self, shapes: Shapes) -> _Ready | None:
         for ready in reversed(list(self._idle)):
             if ready.shapes == shapes:
                 with contextlib.suppress(ValueError):  # another call was quicker
                     self._idle.remove(ready)
                     return ready
-        return self._make(shapes) if all(array.size for array in inputs) else None
+        return self._make(shapes) if all(0 not in shape for shape in shapes) else None
 
     def _put(self, ready: _Ready) -> None:
-        self._idle.append(ready)
-        if len(self._idle) > self._maximum:
-            del self._idle[: -self._maximum]
+        idle = self._idle
+        idle.append(ready)
+        if len(idle) > self._maximum:
+            del idle[: -self._maximum]
