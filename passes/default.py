@@ -5,6 +5,7 @@ from __future__ import annotations
 from tfgraft.passes.base import Pass
 from tfgraft.passes.build_engines import BuildEngines
 from tfgraft.passes.decompose import Decompose
+from tfgraft.passes.drop_asserts import DropAsserts
 from tfgraft.passes.fold_branches import FoldBranches
 from tfgraft.passes.fold_shapes import FoldShapes
 from tfgraft.passes.form_clusters import FormClusters
@@ -47,7 +48,7 @@ def default_pipeline(
         passes.append(Grappler(tuple(grappler)))
     passes += [FreeConstants(), InferShapes()]
     if "constfold" in grappler:
-        passes += [FoldShapes(), FoldBranches(), UnrollLoops()]
+        passes += [FoldShapes(), FoldBranches(), UnrollLoops(), DropAsserts()]
     passes += [
         InlineCalls(),
         FuseDilations(),
