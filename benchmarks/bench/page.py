@@ -44,7 +44,7 @@ as many threads.
 - *TF ms*: the original graph under TensorFlow's default settings, by the fastest way of calling it that was found. All
   other figures are **how many times as fast** they are: TensorFlow's time over theirs.
 - *tfgraft*: the grafted graph, called exactly as the original: `engine="auto"` with `Search(feeds=[feed])`, and
-  `engine="onnxruntime"`. *predictor*: the same without TensorFlow, as peers are called, where one engine computes the
+  `engine="onnxruntime"`. *predictor*: the same without TensorFlow, as peers are called, where engines compute the
   whole model (`Grafted.predictor()`). What is set against the best peer is the faster of the two.
 - Peers: the whole graph by XLA (`jit_compile=True`), and, called without TensorFlow, by tf2onnx in ONNX Runtime (the
   better of its default setting and one inter-op thread without spinning), by OpenVINO in float32 and by LiteRT with

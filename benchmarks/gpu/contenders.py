@@ -18,7 +18,7 @@ import tensorflow as tf
 import tfgraft
 from benchmarks.gpu.wait import timed_kernel, waiter
 from benchmarks.precision.models import keras_model
-from tfgraft.direct import Direct, find_direct
+from tfgraft.direct import Step, find_direct
 from tfgraft.function import make_function
 from tfgraft.load import load
 
@@ -85,25 +85,26 @@ def _tensorflow(name: str, net: Net, policy: str, compiled: bool) -> Contender:
 
 
 def _grafted(name: str, net: Net, precision: str, settings: dict[str, str]) -> Contender:
-    grafted, direct = _optimized(net, precision, settings)
+    grafted, step = _optimized(net, precision, settings)
     kernel, inside = timed_kernel()
     graph_def = type(grafted.graph_def).FromString(grafted.graph_def.SerializeToString())
-    (node,) = [node for node in graph_def.node if node.name == direct.node.name]
+    (node,) = [node for node in graph_def.node if node.name == step.node.name]
     node.attr["_kernel"].s = kernel.encode()
     loaded = grafted.loaded
     function = make_function(graph_def, loaded.inputs, loaded.outputs)
     return Contender(name, partial(_called, function, waits=False), inside)
 
 
-def _optimized(net: Net, precision: str, settings: dict[str, str]) -> tuple[tfgraft.Grafted, Direct]:
+def _optimized(net: Net, precision: str, settings: dict[str, str]) -> tuple[tfgraft.Grafted, Step]:
     """Return a net with one engine of ONNX Runtime for all of it, and where that is."""
     loaded = load(net.model())
     grafted = tfgraft.optimize(
         loaded, precision=precision, providers=[(CUDA, settings)], strict=True, engine="onnxruntime"
     )
     direct = find_direct(grafted.graph_def, loaded)
-    assert direct is not None, "it takes more than one engine"
-    return grafted, direct
+    assert direct is not None, "part of it stays in TensorFlow"
+    (step,) = direct.steps
+    return grafted, step
 
 
 def _xla(net: Net) -> Contender:
@@ -152,8 +153,8 @@ def _engine_alone(name: str, net: Net, precision: str, settings: dict[str, str])
     from tfgraft.plugins.onnxruntime.session import lay_out_weights
     from tfgraft.runtime.node import read_metadata
 
-    _, direct = _optimized(net, precision, settings)
-    attr, weights = direct.node.attr, direct.weights()
+    _, step = _optimized(net, precision, settings)
+    attr, weights = step.node.attr, step.weights()
     built = read_metadata(attr["metadata"].s).built("onnxruntime", attr["payload"].s)
     return _session(name, built.payload, lay_out_weights(ort, built.metadata["weights"], weights), settings)
 

@@ -19,7 +19,7 @@ BARS = {"ResNet50": 3.0, "MobileNetV2": 4.0}
 ENGINES = ("onnxruntime", "openvino")
 CONTENDERS = ("TensorFlow", *(f"{engine} {precision}" for engine in ENGINES for precision in ("FP32", "INT8")))
 PREDICTOR = "INT8 by predictor()"
-"""INT8 without TensorFlow, by the engine that is the quickest so; where one engine computes the whole model."""
+"""INT8 without TensorFlow, by the engine that is the quickest so; where engines compute the whole model."""
 _THREADS = 2
 _SECONDS = 15.0
 

@@ -1,10 +1,12 @@
-"""The direct path: the one engine node that computes a whole model, found in its graph."""
+"""The direct path: the engine nodes that compute a whole model by themselves, found in its graph."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import networkx as nx
 
 from tfgraft.graph.graphdef import node_from_def
 from tfgraft.graph.ref import TensorRef, control_source
@@ -14,28 +16,39 @@ from tfgraft.load.model import LoadedModel
 from tfgraft.plugins.protocol import Array
 
 _SILENT = PASS_THROUGH | {"IdentityN", "Const", "NoOp", "Placeholder"}
-"""Ops that may stand around the engine node: what they do, the direct path does too by doing nothing."""
+"""Ops that may stand around engine nodes: what they do, the direct path does too by doing nothing."""
 
 
 @dataclass(frozen=True)
-class Direct:
-    """An engine node that computes all outputs of a model, of nothing but its inputs and constants.
+class Step:
+    """A call of one engine.
 
     Args:
         node: the engine node's NodeDef.
-        inputs: for each data input of the engine, which input of the model it is.
-        outputs: for each output of the model, which output of the engine it is.
+        inputs: for each data input, its place among the inputs of the model and, after them, the outputs of all steps.
         constants: the Const nodes of the engine's weights, in order.
     """
 
     node: Any = field(repr=False)
     inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
     constants: tuple[Any, ...] = field(repr=False)
 
     def weights(self) -> list[Array]:
         """Return the values of the weights."""
         return [const_value(node_from_def(node)) for node in self.constants]
+
+
+@dataclass(frozen=True)
+class Direct:
+    """Engines that compute all outputs of a model, of nothing but its inputs and constants.
+
+    Args:
+        steps: calls of engines, each after those whose outputs it reads.
+        outputs: the place of each output of the model; see `Step.inputs`.
+    """
+
+    steps: tuple[Step, ...]
+    outputs: tuple[int, ...]
 
 
 def weights_of(nodes: Mapping[str, Any], engine: Any) -> list[Array]:
@@ -45,44 +58,41 @@ def weights_of(nodes: Mapping[str, Any], engine: Any) -> list[Array]:
 
 
 def find_direct(graph_def: Any, loaded: LoadedModel) -> Direct | None:
-    """Return the engine node that computes the whole model, or None if anything else takes part in it."""
+    """Return the engine nodes that compute the whole model, or None if anything else takes part in it."""
     nodes = {node.name: node for node in graph_def.node}
-    engine = _only_engine(nodes, [TensorRef.parse(name).node for name in loaded.output_names])
-    if engine is None:
-        return None
-    outputs = [_source(nodes, TensorRef.parse(name)) for name in loaded.output_names]
-    if any(ref.node != engine.name for ref in outputs):
-        return None
-    reads = [_source(nodes, TensorRef.parse(text)) for text in engine.input if control_source(text) is None]
-    count = engine.attr["data_inputs"].i
-    fed = {TensorRef.parse(name): i for i, name in enumerate(loaded.input_names)}
-    if any(ref not in fed for ref in reads[:count]) or any(nodes[ref.node].op != "Const" for ref in reads[count:]):
-        return None
-    return Direct(
-        engine,
-        tuple(fed[ref] for ref in reads[:count]),
-        tuple(ref.port for ref in outputs),
-        tuple(nodes[ref.node] for ref in reads[count:]),
-    )
-
-
-def _only_engine(nodes: Mapping[str, Any], names: Sequence[str]) -> Any | None:
-    """Return the one engine node that some nodes need, if they need nothing else that does anything."""
-    waiting, seen, engine = list(names), set[str](), None
-    while waiting:
-        name = waiting.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        node = nodes[name]
-        if node.op == RUNTIME_OP:
-            if engine is not None:
-                return None
-            engine = node
-        elif node.op not in _SILENT:
+    engines = _engines(nodes, [TensorRef.parse(name).node for name in loaded.output_names])
+    places = {TensorRef.parse(name): i for i, name in enumerate(loaded.input_names)}
+    fed, steps = len(places), []
+    for engine in engines:
+        reads = [_source(nodes, TensorRef.parse(text)) for text in engine.input if control_source(text) is None]
+        count = engine.attr["data_inputs"].i
+        data, weights = reads[:count], [nodes[ref.node] for ref in reads[count:]]
+        if any(ref not in places for ref in data) or any(node.op != "Const" for node in weights):
             return None
-        waiting.extend(control_source(text) or TensorRef.parse(text).node for text in node.input)
-    return engine
+        steps.append(Step(engine, tuple(places[ref] for ref in data), tuple(weights)))
+        for port in range(len(engine.attr["OutT"].list.type)):
+            places[TensorRef(engine.name, port)] = len(places)
+    outputs = [places.get(_source(nodes, TensorRef.parse(name)), 0) for name in loaded.output_names]
+    if not steps or any(place < fed for place in outputs):
+        return None
+    return Direct(tuple(steps), tuple(outputs))
+
+
+def _engines(nodes: Mapping[str, Any], names: Sequence[str]) -> list[Any]:
+    """Return the engine nodes that some nodes need, each after those it needs; none if they need anything else."""
+    order: nx.DiGraph[str] = nx.DiGraph()
+    waiting = list(names)
+    order.add_nodes_from(waiting)
+    while waiting:
+        node = nodes[waiting.pop()]
+        if node.op != RUNTIME_OP and node.op not in _SILENT:
+            return []
+        for text in node.input:
+            before = control_source(text) or TensorRef.parse(text).node
+            if before not in order:
+                waiting.append(before)
+            order.add_edge(before, node.name)
+    return [nodes[name] for name in nx.topological_sort(order) if nodes[name].op == RUNTIME_OP]
 
 
 def _source(nodes: Mapping[str, Any], ref: TensorRef) -> TensorRef:

@@ -81,7 +81,7 @@ class Grafted:
     def predictor(self) -> Predictor:
         """Return a callable that takes arrays and returns new ones: the quickest way to call the model from Python.
 
-        Where one engine computes the whole model, calls go straight to it, and TensorFlow takes no part in them; else
+        Where engines compute the whole model, calls go straight to them, and TensorFlow takes no part in them; else
         they run `function()`. Inputs are NumPy arrays, or whatever has `__dlpack__`, in the order of `inputs`, which
         gives the list of outputs as `function()` does; or by the names of the signature, as keywords or as one dict,
         which gives a dict. It is made once, and may be called from several threads.

@@ -1,4 +1,4 @@
-"""Predictor: calling a grafted model with arrays; straight into the engine where one computes the whole model."""
+"""Predictor: calling a grafted model with arrays; straight into the engines where they compute the whole model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfgraft.arguments import Arguments, Slot
-from tfgraft.direct import find_direct
+from tfgraft.direct import Direct, find_direct
 from tfgraft.load.model import LoadedModel
 from tfgraft.plugins.protocol import Array
 
@@ -23,7 +23,7 @@ _READY = 0x101
 class Predictor:
     """Calls a model with arrays in host memory and returns arrays of its own; see `Grafted.predictor`. Thread-safe.
 
-    Where one engine computes the whole model, TensorFlow takes no part in a call. An engine that fails is answered for
+    Where engines compute the whole model, TensorFlow takes no part in a call. An engine that fails is answered for
     by the native segment, once per cause with a warning and always with a count in `tfgraft.runtime.counters()`, or
     with an `EngineError` if the model was made with `strict=True`.
 
@@ -47,7 +47,7 @@ class Predictor:
 
     @property
     def is_direct(self) -> bool:
-        """Whether calls go straight to an engine, without TensorFlow."""
+        """Whether calls go straight to engines, without TensorFlow."""
         return self._is_direct
 
     def __call__(self, /, *values: Any, **named: Any) -> Any:
@@ -93,7 +93,7 @@ class Predictor:
 
 
 def _engine_calls(graph_def: Any, loaded: LoadedModel, slots: Sequence[Slot]) -> tuple[_Run, _Run] | None:
-    """Return how to compute the outputs by the one engine of a model: for known shapes, and for any.
+    """Return how to compute the outputs by the engines of a model: for known shapes, and for any.
 
     None if it has none that may be called so.
     """
@@ -102,25 +102,46 @@ def _engine_calls(graph_def: Any, loaded: LoadedModel, slots: Sequence[Slot]) ->
         return None
     from tfgraft.runtime import host_engine
 
-    engine = host_engine(direct.node, direct.weights, graph_def.library.SerializeToString)
-    if engine is None:
-        return None
+    engines = []
+    for step in direct.steps:
+        engine = host_engine(step.node, step.weights, graph_def.library.SerializeToString)
+        if engine is None:
+            return None
+        engines.append(engine)
     for i, slot in enumerate(slots):
-        slot.known = _known(engine, [k for k, read in enumerate(direct.inputs) if read == i])
-    inputs, outputs = direct.inputs, direct.outputs
-    if inputs == tuple(range(len(slots))) and outputs == tuple(range(len(direct.node.attr["OutT"].list.type))):
-        return engine.compute, engine.run
-    return _rearranged(engine.compute, inputs, outputs), _rearranged(engine.run, inputs, outputs)
+        slot.known = _known(
+            [
+                (engine, k)
+                for engine, step in zip(engines, direct.steps, strict=True)
+                for k, read in enumerate(step.inputs)
+                if read == i
+            ]
+        )
+    count, (first, step) = len(slots), (engines[0], direct.steps[0])
+    results = len(step.node.attr["OutT"].list.type)
+    if step.inputs == tuple(range(count)) and direct.outputs == tuple(range(count, count + results)):
+        return first.compute, first.run
+    # The shapes of what goes from one engine to another are not known before.
+    known = [
+        engine.compute if all(i < count for i in step.inputs) else engine.run
+        for engine, step in zip(engines, direct.steps, strict=True)
+    ]
+    return _in_turn(direct, known), _in_turn(direct, [engine.run for engine in engines])
 
 
-def _known(engine: HostEngine, places: Sequence[int]) -> Callable[[tuple[int, ...]], bool]:
-    return lambda shape: all(engine.accepts(place, shape) for place in places)
+def _known(places: Sequence[tuple[HostEngine, int]]) -> Callable[[tuple[int, ...]], bool]:
+    return lambda shape: all(engine.accepts(place, shape) for engine, place in places)
 
 
-def _rearranged(run: _Run, inputs: Sequence[int], outputs: Sequence[int]) -> _Run:
+def _in_turn(direct: Direct, runs: Sequence[_Run]) -> _Run:
+    steps = [(run, step.inputs) for run, step in zip(runs, direct.steps, strict=True)]
+    outputs = direct.outputs
+
     def call(arrays: Sequence[Array]) -> list[Array]:
-        results = run([arrays[i] for i in inputs])
-        return [results[i] for i in outputs]
+        values = list(arrays)
+        for run, inputs in steps:
+            values += run([values[i] for i in inputs])
+        return [values[i] for i in outputs]
 
     return call
 

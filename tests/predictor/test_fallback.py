@@ -88,6 +88,20 @@ def test_some_calls_only(builder: AffineBuilder) -> None:
     assert fallbacks(name) == 2
 
 
+def test_one_of_several_engines(builder: AffineBuilder) -> None:
+    graph_def, name = engine_graph(*affine_engine(fault="raise on 3 rows", shape=(-1, 3)))
+    second = graph_def.node.add()
+    second.CopyFrom(next(node for node in graph_def.node if node.name == name))
+    second.name, second.input[0] = "second", name
+    inputs, outputs = (NamedTensor("x:0", "float32", None),), (NamedTensor("second:0", "float32", None),)
+    predict = Predictor(graph_def, LoadedModel(graph_def, inputs, outputs), lambda: None)
+    assert predict.is_direct
+    for rows in (2, 3):
+        x = np.ones((rows, 3), np.float32)
+        np.testing.assert_array_equal(predict(x)[0], x * 7)
+    assert fallbacks(name) == 2
+
+
 def test_a_shape_that_the_engine_was_not_built_for(builder: AffineBuilder) -> None:
     predict, name = predictor(shape=(2, 3))
     np.testing.assert_array_equal(predict(np.ones((5, 3), np.float32))[0], np.full((5, 3), 3))

@@ -219,6 +219,22 @@ def test_strings_go_through_tensorflow(registry: Registry) -> None:
         predictor([1, 2])
 
 
+@pytest.mark.parametrize("net", [mlp, two_by_two])
+def test_several_engines_one_after_the_other(net: Any, registry: Registry) -> None:
+    outputs = ("sum", "out") if net is two_by_two else ("out",)
+    options: Any = {"registry": registry, "outputs": list(outputs), "strict": True}
+    pipeline = tfgraft.default_pipeline(minimum_segment_size=1, maximum_segment_size=2, cut_light=False)
+    grafted = tfgraft.optimize(build(net), pipeline=pipeline, **options)
+    assert sum(node.op == tfgraft.runtime.OP_NAME for node in grafted.graph_def.node) > 1
+    predictor = grafted.predictor()
+    assert predictor.is_direct
+    for rows in (3, 1, 0):
+        feeds = [X[:rows], np.arange(4 * rows, dtype=np.int32).reshape(rows, 4)][: len(grafted.loaded.inputs)]
+        got, want = predictor(*feeds), grafted.function()(*map(tf.constant, feeds))
+        for one, other in zip(got, want, strict=True):
+            np.testing.assert_allclose(one, other.numpy(), rtol=1e-6)
+
+
 def test_outputs_without_rank(registry: Registry) -> None:
     def net() -> None:
         x = v1.placeholder(tf.float32, [], "x")

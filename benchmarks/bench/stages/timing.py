@@ -46,7 +46,7 @@ def run(job: Job) -> dict[str, Any]:
     by a fifth, so a few cannot tell contenders apart that differ by a twentieth. Where the options have the rounds of
     an earlier run, `before`, only these go on, and medians are of all rounds.
 
-    tfgraft's contenders are called as the original is and, where one engine computes the whole model, by `predictor()`
+    tfgraft's contenders are called as the original is and, where engines compute the whole model, by `predictor()`
     too, as "NAME predictor".
 
     Returns:
