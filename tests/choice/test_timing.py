@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from random import Random
 
 import pytest
 
 from tfgraft.choice import timing
-from tfgraft.choice.timing import compare
+from tfgraft.choice.timing import compare, compare_again
 
 
 def test_long_calls_are_few() -> None:
@@ -61,3 +62,34 @@ def test_contenders_that_cannot_be_told_apart_are_timed_longer(monkeypatch: pyte
     quiet, noisy, far = (_rounds(monkeypatch, *case) for case in ((0.01, 0.0101), (0.3, 0.0101), (0.3, 0.018)))
     assert noisy >= 3 * quiet, "within 2 % of each other, but nobody knows"
     assert noisy >= 3 * far, "as noisy, and yet clear"
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "wins", "made"),
+    [
+        pytest.param(11.0, 6.0, True, 1, id="a Session that was slow by chance"),
+        pytest.param(11.0, 11.0, False, 1, id="an engine that is slower"),
+        pytest.param(20.0, 6.0, False, 0, id="an engine that is hopeless"),
+        pytest.param(6.0, 11.0, True, 0, id="an engine that is quicker"),
+    ],
+)
+def test_an_engine_is_given_up_where_it_loses_twice(
+    monkeypatch: pytest.MonkeyPatch, first: float, then: float, wins: bool, made: int
+) -> None:
+    clock, count = Clock(), 0
+    monkeypatch.setattr(timing, "time", clock)
+
+    def call(milliseconds: float) -> None:
+        clock.now += milliseconds / 1000
+
+    def calls(engine: float) -> dict[str, Callable[[], None]]:
+        return {"TensorFlow": lambda: call(10.0), "engine": lambda: call(engine)}
+
+    def anew() -> dict[str, Callable[[], None]]:
+        nonlocal count
+        count += 1
+        return calls(then)
+
+    times = compare_again(calls(first), anew, lambda found: found["engine"].gain > 0, 0.5)
+    assert (times["engine"].gain > 0) is wins
+    assert count == made
