@@ -6,9 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
-from numpy.typing import NDArray
-from tensorflow.core.protobuf import config_pb2
-from tensorflow.python.eager import context
 
 from tfgraft.graph.node import Node
 from tfgraft.graph.views import const_value
@@ -111,21 +108,3 @@ def import_graph(
         if tensor.shape.is_compatible_with(tensor_shape(spec)):
             tensor.set_shape(tensor_shape(spec))
     return results
-
-
-def call_unoptimized(function: Any, values: Sequence[Any]) -> list[NDArray[Any]]:
-    """Call a ConcreteFunction without TensorFlow optimizing it first, and return its results.
-
-    Optimizing takes as long as many calls, and TensorFlow 2.21 crashes on functions of some models that its optimizer
-    has rewritten for oneDNN.
-    """
-    eager = context.context()
-    before = eager.function_call_options
-    config = config_pb2.ConfigProto()
-    config.graph_options.rewrite_options.disable_meta_optimizer = True
-    eager.function_call_options = context.FunctionCallOptions(executor_type=before.executor_type, config_proto=config)
-    try:
-        # A function called by name would match its arguments by way of an exception, which takes longer than a model.
-        return [result.numpy() for result in function._call_flat(list(values), function.captured_inputs)]
-    finally:
-        eager.function_call_options = before  # it is this thread's alone

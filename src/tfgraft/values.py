@@ -7,11 +7,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from tfgraft.function import call_unoptimized, make_function
+from tfgraft.function import make_function
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.ref import TensorRef
 from tfgraft.graph.views import tensor_info
 from tfgraft.load.model import LoadedModel, NamedTensor
+from tfgraft.unoptimized import call_unoptimized
 
 Array = NDArray[Any]
 

@@ -16,9 +16,10 @@ from tfgraft.calibration.histogram import Histogram
 from tfgraft.calibration.sample import sample_of
 from tfgraft.calibration.statistics import Statistics
 from tfgraft.errors import FeedError
-from tfgraft.function import call_unoptimized, import_graph
+from tfgraft.function import import_graph
 from tfgraft.load.model import NamedTensor, Resource
 from tfgraft.load.rename import with_own_functions
+from tfgraft.unoptimized import Unoptimized
 
 Array = NDArray[Any]
 Feed = Mapping[str, Array]
@@ -50,7 +51,7 @@ class Work:
         graph_def = with_own_functions(self.graph_def)
         device = context.context().device_name
         observer = functools.cache(_observer)
-        functions: dict[tuple[bool, tuple[str, ...]], Any] = {}
+        functions: dict[tuple[bool, tuple[str, ...]], Unoptimized] = {}
         careful = False
 
         def call(feed: Feed, i: int) -> list[Array]:
@@ -81,19 +82,19 @@ class Work:
 
     def _function(
         self, graph_def: Any, fed: Sequence[NamedTensor], resources: Sequence[Resource], observers: Mapping[str, Any]
-    ) -> Any:
+    ) -> Unoptimized:
         def call(i: Any, *values: Any) -> list[Any]:
             results = import_graph(graph_def, fed, values, self.tensors, resources)
             seen = (observers[spec.dtype](result, i) for spec, result in zip(self.tensors, results, strict=True))
             return [part for parts in seen for part in parts]
 
         specs = [tf.TensorSpec(None, spec.dtype) for spec in fed]
-        return tf.compat.v1.wrap_function(call, [tf.TensorSpec((), tf.int32), *specs])
+        return Unoptimized(call, [tf.TensorSpec((), tf.int32), *specs])
 
 
-def _call(function: Any, values: Sequence[Any], i: int) -> list[Array]:
+def _call(function: Unoptimized, values: Sequence[Any], i: int) -> list[Array]:
     try:
-        return call_unoptimized(function, values)
+        return function(values)
     except (tf.errors.OpError, ValueError) as error:
         raise FeedError(
             f"TensorFlow cannot run the model on feed {i} of the calibration data: {_cause(error)}"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfgraft.function import call_unoptimized, make_function
+from tfgraft.function import make_function
 from tfgraft.graph.attrs import Attrs, DType
 from tfgraft.graph.edit import GraphEdit
 from tfgraft.graph.graph import Graph
@@ -21,6 +21,7 @@ from tfgraft.graph.graphdef import to_graph_def
 from tfgraft.graph.node import Node
 from tfgraft.graph.ref import TensorRef
 from tfgraft.load.model import LoadedModel, NamedTensor
+from tfgraft.unoptimized import call_unoptimized
 
 Array = NDArray[Any]
 _FLAGS = "tfgraft_switches"
