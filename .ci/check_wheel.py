@@ -26,8 +26,8 @@ with zipfile.ZipFile(path) as wheel:
     names = set(wheel.namelist())
 problems = [f"lacks {name}" for name in WANTED if name not in names]
 problems += [f"has {name}" for name in sorted(names) if name.startswith(UNWANTED) or "__pycache__" in name]
-if any(map(shutil.which, ("cc", "gcc"))) and "tfgraft/runtime/_hot.abi3.so" not in names:
-    problems.append("lacks _hot.abi3.so, though there is a compiler")
+compiled = ("tfgraft/_gate.abi3.so", "tfgraft/runtime/_hot.abi3.so") if any(map(shutil.which, ("cc", "gcc"))) else ()
+problems += [f"lacks {name}, though there is a compiler" for name in compiled if name not in names]
 if not any(name.endswith("licenses/LICENSE") for name in names):
     problems.append("lacks the licence")
 if problems:

@@ -8,18 +8,16 @@ from typing import Any
 import numpy as np
 
 from tfgraft.errors import FeedError, listing, nearest
+from tfgraft.gate import make_gate
 from tfgraft.load.model import LoadedModel, NamedTensor, signature_keys
 from tfgraft.plugins.protocol import Array
-
-_SHAPES = 64
-"""So many shapes of an input are remembered as being right."""
 
 
 class Arguments:
     """Turns what callers give into arrays for the inputs of a model, in order: aligned and C-contiguous.
 
     `inputs` and `outputs` are the names that callers see: those of the signature, else such as would be saved. `slots`
-    are the inputs, in order.
+    are the inputs, in order; `gate` knows arrays for them that are right as they are.
     """
 
     def __init__(self, loaded: LoadedModel) -> None:
@@ -27,6 +25,7 @@ class Arguments:
         self.inputs = tuple(signature.inputs if signature else signature_keys(loaded.input_names))
         self.outputs = tuple(signature.outputs if signature else signature_keys(loaded.output_names))
         self.slots = [Slot(name, spec) for name, spec in zip(self.inputs, loaded.inputs, strict=True)]
+        self.gate = make_gate([slot.dtype for slot in self.slots])
         self._count = len(self.slots)
         # Those of signatures come last: where two inputs could be meant, it is the signature's.
         self._index = {spec.name: i for i, spec in enumerate(loaded.inputs)}
@@ -41,7 +40,12 @@ class Arguments:
         """
         if len(values) != self._count:
             self._miscounted(values)
-        return [slot.accept(value) for slot, value in zip(self.slots, values, strict=True)]
+        arrays = [slot.accept(value) for slot, value in zip(self.slots, values, strict=True)]
+        if not self.gate.fits(arrays):
+            for i, (slot, array) in enumerate(zip(self.slots, arrays, strict=True)):
+                if slot.known(array.shape):
+                    self.gate.add(i, array.shape)
+        return arrays
 
     def by_name(self, values: Sequence[Any], named: Mapping[str, Any]) -> list[Any]:
         """Return values given by name, as keywords or as the one mapping in `values`, in the order of the inputs.
@@ -82,19 +86,18 @@ class Arguments:
 
 
 class Slot:
-    """One input: its type, and shapes that need no further look.
+    """One input.
 
-    `dtype` is the type of its elements, None for strings. `shapes` are shapes that were given before; `known` says
-    which may get in there, besides being right.
+    `dtype` is the type of its elements, None for strings. `known` says which shapes may be asked for no more, besides
+    being right.
     """
 
-    __slots__ = ("dtype", "known", "name", "shapes", "spec", "text")
+    __slots__ = ("dtype", "known", "name", "spec", "text")
 
     def __init__(self, name: str, spec: NamedTensor) -> None:
         self.name = name
         self.spec = spec
         self.dtype = None if spec.dtype == "string" else _numpy_type(spec)
-        self.shapes: set[tuple[int, ...]] = set()
         self.known: Callable[[tuple[int, ...]], bool] = lambda shape: True
         self.text = str(NamedTensor(name, spec.dtype, spec.shape))
 
@@ -110,8 +113,6 @@ class Slot:
             len(declared) == len(shape) and all(d < 0 or d == s for d, s in zip(declared, shape, strict=True))
         ):
             raise FeedError(f"Input {self.text} is given a value of shape {list(shape)}.")
-        if len(self.shapes) < _SHAPES and self.known(shape):
-            self.shapes.add(shape)
         if array.flags.c_contiguous and array.flags.aligned:
             return array
         # Keeps arrays of rank 0 as they are, where np.ascontiguousarray does not.

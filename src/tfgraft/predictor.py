@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -16,8 +16,17 @@ if TYPE_CHECKING:
     from tfgraft.runtime.host_engine import HostEngine
 
 _Run = Callable[[Sequence[Array]], list[Array]]
-_READY = 0x101
-"""NumPy's flags of arrays that are C-contiguous and aligned."""
+
+
+class _Calls(NamedTuple):
+    """How to compute the outputs: for shapes that the engines are known to take, and for any.
+
+    `engine` is the one that computes all of them, as they are, of the inputs as they are, if there is one.
+    """
+
+    compute: _Run
+    run: _Run
+    engine: HostEngine | None = None
 
 
 class Predictor:
@@ -35,15 +44,13 @@ class Predictor:
 
     def __init__(self, graph_def: Any, loaded: LoadedModel, function: Callable[[], Any]) -> None:
         self._arguments = Arguments(loaded)
-        self._slots = self._arguments.slots
-        self._count = len(self._slots)
-        calls = _engine_calls(graph_def, loaded, self._slots)
+        self._fits = self._arguments.gate.fits
+        calls = _engine_calls(graph_def, loaded, self._arguments.slots)
         self._is_direct = calls is not None
         if calls is None:
             run = _function_run(loaded, function())
-            calls = run, run
-        # For shapes that the engine is known to take, and for any.
-        self._compute, self._run = calls
+            calls = _Calls(run, run)
+        self._compute, self._run, self._engine = calls
 
     @property
     def is_direct(self) -> bool:
@@ -71,16 +78,17 @@ class Predictor:
         given: Sequence[Any] = values
         if named:
             given = self._arguments.by_name(values, named)
-        if len(given) == self._count:
-            # What holds for nearly every call, first and in this frame: the arrays are right as they are.
-            for value, slot in zip(given, self._slots):  # noqa: B905 (counted above; strict takes its time)
-                if type(value) is not np.ndarray or value.dtype is not slot.dtype or value.shape not in slot.shapes:
-                    break
-                if value.flags.num & _READY != _READY:
-                    break
-            else:
+        if self._fits(given):  # nearly every call, in as few frames as can be
+            engine = self._engine
+            if engine is None:
                 results = self._compute(given)
-                return dict(zip(self._arguments.outputs, results, strict=True)) if named else results
+            else:
+                engine.tick()
+                try:
+                    results = engine.call(given)
+                except Exception as error:
+                    results = engine.fall_back(given, error)
+            return dict(zip(self._arguments.outputs, results, strict=True)) if named else results
         by_name = bool(named)
         if not named and len(values) == 1 and isinstance(values[0], Mapping):
             given, by_name = self._arguments.by_name(values, named), True
@@ -92,11 +100,8 @@ class Predictor:
         return f"Predictor({how}: {', '.join(self._arguments.inputs)} -> {', '.join(self._arguments.outputs)})"
 
 
-def _engine_calls(graph_def: Any, loaded: LoadedModel, slots: Sequence[Slot]) -> tuple[_Run, _Run] | None:
-    """Return how to compute the outputs by the engines of a model: for known shapes, and for any.
-
-    None if it has none that may be called so.
-    """
+def _engine_calls(graph_def: Any, loaded: LoadedModel, slots: Sequence[Slot]) -> _Calls | None:
+    """Return how to compute the outputs by the engines of a model, None if it has none that may be called so."""
     direct = find_direct(graph_def, loaded)
     if direct is None:
         return None
@@ -120,13 +125,13 @@ def _engine_calls(graph_def: Any, loaded: LoadedModel, slots: Sequence[Slot]) ->
     count, (first, step) = len(slots), (engines[0], direct.steps[0])
     results = len(step.node.attr["OutT"].list.type)
     if step.inputs == tuple(range(count)) and direct.outputs == tuple(range(count, count + results)):
-        return first.compute, first.run
+        return _Calls(first.compute, first.run, first)
     # The shapes of what goes from one engine to another are not known before.
     known = [
         engine.compute if all(i < count for i in step.inputs) else engine.run
         for engine, step in zip(engines, direct.steps, strict=True)
     ]
-    return _in_turn(direct, known), _in_turn(direct, [engine.run for engine in engines])
+    return _Calls(_in_turn(direct, known), _in_turn(direct, [engine.run for engine in engines]))
 
 
 def _known(places: Sequence[tuple[HostEngine, int]]) -> Callable[[tuple[int, ...]], bool]:

@@ -27,6 +27,9 @@ class HostEngine:
 
     The loaded engine is shared with kernels of the same fingerprint; the counters are those of the node.
 
+    Who calls small models often does by itself what `compute` does: `tick()`, then `call(inputs)`, and where that
+    raises `fall_back(inputs, error)`. Once a model has been through the caches a frame of Python costs more than that.
+
     Args:
         process: the runtime's state.
         node: the engine node's NodeDef.
@@ -48,12 +51,12 @@ class HostEngine:
         self._outputs = [info.shape for info in signature.outputs]
         self._types = [numpy_dtype(enum) for enum in self._segment[2]]
         self._counters = process.counters.node(self.name)
-        self._tick = self._counters.tick
+        self.tick = self._counters.tick
         fingerprint = attr["fingerprint"].s.decode()
         payload: bytes = attr["payload"].s
         self._shared = process.acquire(self._engine, fingerprint, Device(), signature, lambda: payload)
         weakref.finalize(self, process.release, self._shared)
-        self._compute: Callable[[Sequence[Array]], list[Array]] = self._load
+        self.call: Callable[[Sequence[Array]], list[Array]] = self._load
         with contextlib.suppress(LoadError):  # the calls tell of it
             self._executor()
 
@@ -67,20 +70,20 @@ class HostEngine:
             EngineError: the engine failed, and the node is strict.
             FeedError: the engine failed, and TensorFlow does not take the values either.
         """
-        self._tick()
+        self.tick()
         try:
-            return self._compute(inputs)
+            return self.call(inputs)
         except Exception as error:
-            return self._fall_back(inputs, error)
+            return self.fall_back(inputs, error)
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
         """Do what `compute` does, for inputs of any shape."""
         for i, array in enumerate(inputs):
             if not self.accepts(i, array.shape):
-                self._tick()
+                self.tick()
                 declared, given = shape_text(self._inputs[i]), shape_text(array.shape)
                 error = ContractError(f"input {i} has shape {given} and the engine was built for {declared}")
-                return self._fall_back(inputs, error)
+                return self.fall_back(inputs, error)
         return self.compute(inputs)
 
     def accepts(self, i: int, shape: Sequence[int]) -> bool:
@@ -89,7 +92,7 @@ class HostEngine:
 
     def _load(self, inputs: Sequence[Array]) -> list[Array]:
         self._executor()
-        return self._compute(inputs)
+        return self.call(inputs)
 
     def _executor(self) -> None:
         """Find the loaded engine.
@@ -102,7 +105,7 @@ class HostEngine:
             error = self._shared.failure
             raise LoadError(describe(error) if error else "it was given up")
         run = executor.run
-        self._compute = executor.compute if isinstance(executor, HasCompute) else lambda inputs: self._fill(run, inputs)
+        self.call = executor.compute if isinstance(executor, HasCompute) else lambda inputs: self._fill(run, inputs)
 
     def _fill(self, run: Callable[..., None], inputs: Sequence[Array]) -> list[Array]:
         outputs = _Outputs(self._outputs, self._types)
@@ -111,7 +114,7 @@ class HostEngine:
             raise ContractError("the engine returned without allocating all of its outputs")
         return outputs.arrays
 
-    def _fall_back(self, inputs: Sequence[Array], error: Exception) -> list[Array]:
+    def fall_back(self, inputs: Sequence[Array], error: Exception) -> list[Array]:
         """Let the segment answer for an engine that failed, or fail if it must not."""
         loaded = not isinstance(error, LoadError)
         cause = fallback_cause(error, loaded)
