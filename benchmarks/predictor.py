@@ -43,8 +43,8 @@ def mlp(width: int) -> Any:
 
 def executor_of(predictor: Predictor) -> Any:
     """Return the loaded engine that a predictor calls."""
-    engine: Any = predictor._compute
-    return engine.__self__._compute.__self__
+    engine: Any = predictor._engine
+    return engine.call.__self__
 
 
 def engine_calls(session: Any, x: Any) -> dict[str, Call]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -12,12 +13,15 @@ from tfgraft.choice.choice import NATIVE
 from tfgraft.choice.contenders import grafted
 from tfgraft.choice.measure import Measurer
 from tfgraft.choice.timing import SIGMAS, Call, Comparison, compare_again
+from tfgraft.direct import find_direct
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.graphdef import to_graph_def
 from tfgraft.passes.base import PassContext
 from tfgraft.passes.build_engines import Built
+from tfgraft.predictor import Predictor
 
 _SECONDS = 6.0
+_DIRECTLY = ", without TensorFlow"
 _AS_GOOD = 1.05
 """Among sets of engines that take up to so many times as long as the quickest, that with most of the graph is best."""
 
@@ -33,9 +37,10 @@ def best_of(
     """Return the engines with which the whole graph is quickest, and a remark.
 
     Compared are: what was chosen; that and what could not be measured on its own, by each engine; where several engines
-    were chosen, each of them alone; what else is given; and TensorFlow. Of those that are about as quick the one that
-    takes most of the graph is returned: what was measured of parts, at different times, does not tell them apart, and
-    an engine that takes all of a model can be called without TensorFlow.
+    were chosen, each of them alone; what else is given; and TensorFlow. As with parts, the sum of the times within
+    TensorFlow and by `predictor()` counts, which are the same where a part stays in TensorFlow. Of those that are about
+    as quick the one that takes most of the graph is returned: what was measured of parts, at different times, does not
+    tell them apart.
 
     Args:
         chosen: what was chosen of the parts that were measured.
@@ -70,16 +75,22 @@ def best_of(
 
 
 def _best(variants: Mapping[str, Sequence[Built]], times: Mapping[str, Comparison]) -> str:
-    if min(times, key=lambda name: times[name].milliseconds) == NATIVE:
+    sums = {name: _sum(name, times) for name in variants}
+    if _sum(NATIVE, times) < min(sums.values()):
         return NATIVE
-    best = _fullest(variants, times)
+    best = _fullest(variants, sums)
     return NATIVE if times[best].gain < -SIGMAS * times[best].noise else best
 
 
-def _fullest(variants: Mapping[str, Sequence[Built]], times: Mapping[str, Comparison]) -> str:
+def _sum(name: str, times: Mapping[str, Comparison]) -> float:
+    """Return the milliseconds of a call within TensorFlow and one by `predictor()`."""
+    return times[name].milliseconds + times.get(name + _DIRECTLY, times[name]).milliseconds
+
+
+def _fullest(variants: Mapping[str, Sequence[Built]], times: Mapping[str, float]) -> str:
     """Return who takes most of the graph of those that are about as quick as the quickest; the first of equals."""
-    limit = _AS_GOOD * min(each.milliseconds for each in times.values())
-    good = [name for name in variants if times[name].milliseconds <= limit]
+    limit = _AS_GOOD * min(times.values())
+    good = [name for name in variants if times[name] <= limit]
     return max(good, key=lambda name: sum(one.cluster.size for one in variants[name]))
 
 
@@ -111,4 +122,17 @@ def _calls(
             ctx.say("choose_engines", "warning", "engine-rejected", f"{name} does not run: {error}".splitlines()[0])
             continue
         calls[name] = lambda call=call: call(values)  # type: ignore[misc]
+        if name != NATIVE and (direct := _direct_call(graph_def, measurer)) is not None:
+            calls[name + _DIRECTLY] = direct
     return calls
+
+
+def _direct_call(graph_def: Any, measurer: Measurer) -> Call | None:
+    """Return a call without TensorFlow, if nothing of the graph stays there."""
+    if find_direct(graph_def, measurer.loaded) is None:
+        return None
+    predict = Predictor(graph_def, measurer.loaded, lambda: None)
+    if not predict.is_direct:
+        return None
+    values = [measurer.feed[spec.name] for spec in measurer.loaded.inputs]
+    return lambda: predict(*values)
