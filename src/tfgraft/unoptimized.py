@@ -51,7 +51,8 @@ class Unoptimized:
         """Run it in this thread, on the device that is the current one."""
         inputs = [*values, *self._captured]
         with _without_optimizer() as eager:
-            return [result.numpy() for result in eager.call_function(self._function.name, inputs, self._outputs)]
+            results = eager.call_function(self._function.name, inputs, self._outputs)
+            return [result.numpy() for result in results or ()]  # None if it has no outputs
 
 
 @contextmanager

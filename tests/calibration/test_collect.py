@@ -57,6 +57,11 @@ def test_extremes_are_exact_and_what_is_not_finite_is_counted() -> None:
     assert table.statistics("x:0").histogram.total == values.size
 
 
+def test_nothing_to_observe() -> None:
+    table = _collect(_model(), [], FEEDS)
+    assert (table.samples, table.names) == (40, frozenset())
+
+
 def test_sums_that_are_not_finite_say_nothing_of_the_elements() -> None:
     large = np.float32(3e38)
     feeds = [{"x:0": np.full((2, 4), value, np.float32)} for value in (1, large, -2, np.inf, 3)]
