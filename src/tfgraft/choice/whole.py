@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,7 @@ from tfgraft.bench import caller
 from tfgraft.choice.choice import NATIVE
 from tfgraft.choice.contenders import grafted
 from tfgraft.choice.measure import Measurer
-from tfgraft.choice.timing import SIGMAS, Call, Comparison, compare_again
+from tfgraft.choice.timing import SIGMAS, Call, Comparison, compare, compare_again
 from tfgraft.direct import find_direct
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.graphdef import to_graph_def
@@ -21,7 +22,6 @@ from tfgraft.passes.build_engines import Built
 from tfgraft.predictor import Predictor
 
 _SECONDS = 6.0
-_DIRECTLY = ", without TensorFlow"
 _AS_GOOD = 1.05
 """Among sets of engines that take up to so many times as long as the quickest, that with most of the graph is best."""
 
@@ -62,29 +62,34 @@ def best_of(
         return first, f"Nothing was measured, and the first engine took what it could: {measurer.problem}"
     if not any(variants.values()):
         return [], "No engine is quicker than TensorFlow with any part of this graph."
-    calls, seconds = _calls(graph, variants, measurer, ctx), min(_SECONDS, max(1.0, measurer.remaining))
+    graphs = {NATIVE: to_graph_def(graph)}
+    graphs |= {name: grafted(graph, built, ctx, strict=True)[0] for name, built in variants.items() if built}
+    calls, seconds = _calls(graphs, measurer, ctx), min(_SECONDS, max(1.0, measurer.remaining))
     if len(calls) == 1:
         return [], "No engine runs in the whole graph."
     variants = {name: built for name, built in variants.items() if name in calls}
-    anew = partial(_calls, graph, variants, measurer, ctx)
-    times = compare_again(calls, anew, lambda times: _best(variants, times) != NATIVE, seconds)
-    native, best = times[NATIVE].milliseconds, _best(variants, times)
+    graphs = {name: graphs[name] for name in calls}
+    alone = _direct_times(graphs, measurer, seconds / 2)
+    times = compare_again(
+        calls,
+        lambda: _calls(graphs, measurer, ctx),
+        lambda times: _best(variants, times, alone) != NATIVE,
+        seconds,
+    )
+    native, best = times[NATIVE].milliseconds, _best(variants, times, alone)
     if best == NATIVE:
         return [], f"As a whole TensorFlow is the quickest: {native:.3g} ms."
     return variants[best], f"As a whole: {times[best].milliseconds:.3g} ms, TensorFlow {native:.3g} ms."
 
 
-def _best(variants: Mapping[str, Sequence[Built]], times: Mapping[str, Comparison]) -> str:
-    sums = {name: _sum(name, times) for name in variants}
-    if _sum(NATIVE, times) < min(sums.values()):
+def _best(variants: Mapping[str, Sequence[Built]], times: Mapping[str, Comparison], alone: Mapping[str, float]) -> str:
+    """Return who has the least sum of the times within TensorFlow and by `predictor()`, those in `alone`."""
+    sums = {name: each.milliseconds + alone.get(name, each.milliseconds) for name, each in times.items()}
+    native = sums.pop(NATIVE)
+    if native < min(sums.values()):
         return NATIVE
     best = _fullest(variants, sums)
     return NATIVE if times[best].gain < -SIGMAS * times[best].noise else best
-
-
-def _sum(name: str, times: Mapping[str, Comparison]) -> float:
-    """Return the milliseconds of a call within TensorFlow and one by `predictor()`."""
-    return times[name].milliseconds + times.get(name + _DIRECTLY, times[name]).milliseconds
 
 
 def _fullest(variants: Mapping[str, Sequence[Built]], times: Mapping[str, float]) -> str:
@@ -101,16 +106,10 @@ def _is_free(one: Built, chosen: Sequence[Built]) -> bool:
     )
 
 
-def _calls(
-    graph: Graph, variants: Mapping[str, Sequence[Built]], measurer: Measurer, ctx: PassContext
-) -> dict[str, Call]:
+def _calls(graphs: Mapping[str, Any], measurer: Measurer, ctx: PassContext) -> dict[str, Call]:
     loaded = measurer.loaded
     fed = [spec for spec in (*loaded.inputs, *loaded.optional_inputs) if spec.name in measurer.feed]
     values = [np.asarray(measurer.feed[spec.name]) for spec in fed]
-    graphs = {NATIVE: to_graph_def(graph)}
-    for name, built in variants.items():
-        if built:
-            graphs[name] = grafted(graph, built, ctx, strict=True)[0]
     calls: dict[str, Call] = {}
     for name, graph_def in graphs.items():
         call = caller(graph_def, loaded, fed, measurer.threads)
@@ -122,17 +121,19 @@ def _calls(
             ctx.say("choose_engines", "warning", "engine-rejected", f"{name} does not run: {error}".splitlines()[0])
             continue
         calls[name] = lambda call=call: call(values)  # type: ignore[misc]
-        if name != NATIVE and (direct := _direct_call(graph_def, measurer)) is not None:
-            calls[name + _DIRECTLY] = direct
     return calls
 
 
-def _direct_call(graph_def: Any, measurer: Measurer) -> Call | None:
-    """Return a call without TensorFlow, if nothing of the graph stays there."""
-    if find_direct(graph_def, measurer.loaded) is None:
-        return None
-    predict = Predictor(graph_def, measurer.loaded, lambda: None)
-    if not predict.is_direct:
-        return None
+def _direct_times(graphs: Mapping[str, Any], measurer: Measurer, seconds: float) -> dict[str, float]:
+    """Return the milliseconds of calls by `predictor()`, of graphs of which nothing stays in TensorFlow."""
     values = [measurer.feed[spec.name] for spec in measurer.loaded.inputs]
-    return lambda: predict(*values)
+    calls: dict[str, Call] = {}
+    for name, graph_def in graphs.items():
+        if find_direct(graph_def, measurer.loaded) is None:
+            continue
+        predict = Predictor(graph_def, measurer.loaded, lambda: None)
+        if predict.is_direct:
+            with suppress(Exception):  # an engine may fail in any way: its time within TensorFlow decides
+                predict(*values)
+                calls[name] = partial(predict, *values)
+    return {name: each.milliseconds for name, each in compare(calls, seconds).items()} if calls else {}
