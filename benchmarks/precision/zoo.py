@@ -24,6 +24,7 @@ def measure(name: str, precision: str, engine: str) -> dict[str, Any]:
     from benchmarks.precision.runs import in_turn, ratio, runner
     from tfgraft.distance import distance
     from tfgraft.load import load
+    from tfgraft.values import output_values
 
     path, inputs, outputs = zoo_model(name)
     # Named, since an input that has a default (a switch for training, say) is none of its own accord.
@@ -32,7 +33,9 @@ def measure(name: str, precision: str, engine: str) -> dict[str, Any]:
     data: list[Any] = [feed]
     if name in DECISIONS:
         data += crops.crops(name, inputs, _CROPS, crops.CALIBRATION)
-    wanted = _unoptimized(loaded, feed)
+    # Without its optimizer, as budgets do: what that makes of a graph for oneDNN may be further from it than any
+    # precision. On a processor with AMX two boxes of centernet_coco change places, which is an error of 0.18.
+    (wanted,) = output_values(loaded.graph_def, loaded.outputs, loaded, [feed])
 
     def error(grafted: Any) -> tuple[float, bool]:
         got = runner(grafted.graph_def, loaded)(feed)
@@ -59,18 +62,3 @@ def measure(name: str, precision: str, engine: str) -> dict[str, Any]:
     calls = tfgraft.runtime.counters().engines.values()
     result["fallbacks"] = sum(each.fallbacks for each in calls)
     return result
-
-
-def _unoptimized(loaded: Any, feed: dict[str, Any]) -> list[Any]:
-    """Return what TensorFlow computes without its optimizer, as budgets do.
-
-    What that makes of a graph for oneDNN may be further from it than any precision: on a processor with AMX two boxes
-    of centernet_coco change places, which is an error of 0.18.
-    """
-    import tensorflow as tf
-
-    from tfgraft.function import make_function
-    from tfgraft.unoptimized import call_unoptimized
-
-    function = make_function(loaded.graph_def, loaded.inputs, loaded.outputs, loaded.resources)
-    return call_unoptimized(function, [tf.constant(feed[spec.name], spec.dtype) for spec in loaded.inputs])

@@ -29,12 +29,25 @@ def tensor_values(
         loaded: the model whose inputs are fed.
         feeds: arrays by tensor name.
     """
+    outputs = [NamedTensor(str(ref), tensor_info(graph, ref).dtype) for ref in refs]
+    return [dict(zip(refs, values, strict=True)) for values in output_values(graph_def, outputs, loaded, feeds)]
+
+
+def output_values(
+    graph_def: Any, outputs: Sequence[NamedTensor], loaded: LoadedModel, feeds: Iterable[Mapping[str, Array]]
+) -> list[list[Array]]:
+    """Return the values of outputs, in order, as TensorFlow computes them without its optimizer, for each feed.
+
+    Args:
+        graph_def: the graph that runs.
+        outputs: tensors of it.
+        loaded: the model whose inputs are fed.
+        feeds: arrays by tensor name.
+    """
     import tensorflow as tf
 
-    outputs = [NamedTensor(str(ref), tensor_info(graph, ref).dtype) for ref in refs]
     function = make_function(graph_def, loaded.inputs, outputs, loaded.resources)
-    found = []
-    for feed in feeds:
-        values = [tf.constant(feed[spec.name], spec.dtype) for spec in loaded.inputs]
-        found.append(dict(zip(refs, call_unoptimized(function, values), strict=True)))
-    return found
+    return [
+        call_unoptimized(function, [tf.constant(feed[spec.name], spec.dtype) for spec in loaded.inputs])
+        for feed in feeds
+    ]
