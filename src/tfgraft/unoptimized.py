@@ -44,6 +44,12 @@ class Unoptimized:
         )
         # A name that ConcreteFunction would give it.
         self._function = atomic_function.from_func_graph(f"__inference_unoptimized_{ops.uid()}", graph, {})
+        # Functions that came with an imported GraphDef are the graph's alone until they are registered.
+        eager = context.context()
+        for child in graph._functions.values():
+            if not eager.has_function(child.name):
+                with child._c_func.get() as c_function:
+                    eager.add_c_function(c_function)
         self._captured = list(graph.external_captures)
         self._outputs = len(graph.outputs)
 

@@ -105,6 +105,22 @@ def test_tensors_in_loops_of_tensorflow_1_are_skipped() -> None:
     assert "branch or loop" in table.skipped[f"{inner}:0"]
 
 
+def test_models_with_functions_run() -> None:
+    @tf.function(input_signature=[tf.TensorSpec((None, 4), tf.float32, name="x")])
+    def model(x: Any) -> Any:
+        grown = tf.while_loop(lambda v: tf.reduce_max(v) < 8, lambda v: (2 * v,), (tf.abs(x) + 1,))[0]
+        return tf.identity(tf.map_fn(tf.nn.relu, grown - 4), name="out")
+
+    loaded = load(model)
+    assert loaded.graph_def.library.function
+    (name,) = loaded.output_names
+    feeds = [{loaded.inputs[0].name: feed["x:0"]} for feed in FEEDS]
+    table = _collect(loaded, [name], feeds)
+    assert table.bound(name) == max(float(model(feed["x:0"]).numpy().max()) for feed in FEEDS)
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as executor:
+        assert _same(table, _collect(loaded, [name], feeds, executor=executor))
+
+
 def test_tensors_that_are_no_floats_are_refused() -> None:
     def body() -> None:
         tf.identity(tf.shape(v1.placeholder(tf.float32, (None, 4), "x")), name="out")
