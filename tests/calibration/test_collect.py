@@ -106,7 +106,7 @@ def test_tensors_in_loops_of_tensorflow_1_are_skipped() -> None:
 
 
 def test_models_with_functions_run() -> None:
-    @tf.function(input_signature=[tf.TensorSpec((None, 4), tf.float32, name="x")])
+    @function(tf.TensorSpec((None, 4), tf.float32, name="x"))
     def model(x: Any) -> Any:
         grown = tf.while_loop(lambda v: tf.reduce_max(v) < 8, lambda v: (2 * v,), (tf.abs(x) + 1,))[0]
         return tf.identity(tf.map_fn(tf.nn.relu, grown - 4), name="out")
