@@ -166,8 +166,13 @@ def compare(name: str, models: Path, engines: Sequence[str], options: Mapping[st
     def call(graph_def: Any) -> Call:
         return session_call(graph_def, outputs, feed, intra=threads, inter=0)
 
-    made = {NATIVE: loaded.graph_def, CHOSEN: auto.graph_def}
-    calls = {key: call(graph_def) for key, graph_def in made.items()}
+    def graph_of(key: str) -> Any:
+        if key in given:
+            return given[key]
+        return grafted(run.graph, [piece.built for piece in names[key]], run.ctx, strict=True)[0]
+
+    given = {NATIVE: loaded.graph_def, CHOSEN: auto.graph_def}
+    calls = {key: call(graph_def) for key, graph_def in given.items()}
     wanted, choice = calls[NATIVE](), calls[CHOSEN]()
     names: dict[str, Assignment] = {NATIVE: (), CHOSEN: chosen}
     wrong = 0
@@ -176,7 +181,8 @@ def compare(name: str, models: Path, engines: Sequence[str], options: Mapping[st
         if not assignment or set(assignment) == set(chosen):
             continue
         key = key if key not in names else f"{key} #{len(names)}"
-        graph_def, _ = grafted(run.graph, [piece.built for piece in assignment], run.ctx, strict=True)
+        names[key] = assignment
+        graph_def = graph_of(key)
         try:
             one = call(graph_def)
             got = one()
@@ -188,13 +194,13 @@ def compare(name: str, models: Path, engines: Sequence[str], options: Mapping[st
         if min(far, near) > _BOUND or far > _GROSS:
             wrong += 1
             continue
-        calls[key], made[key], names[key] = one, graph_def, assignment
+        calls[key] = one
     if not chosen:
         del calls[CHOSEN]
     screened = {key: statistics.median(t) for key, t in time_calls(calls, rounds=_SCREENING).items()}
     rest = sorted((key for key in calls if key not in (NATIVE, CHOSEN)), key=lambda key: screened[key])
     finalists = [key for key in (NATIVE, CHOSEN) if key in calls] + rest[:FINALISTS]
-    sessions = {key: calls[key] for key in finalists} | {f"{key}, again": call(made[key]) for key in finalists}
+    sessions = {key: calls[key] for key in finalists} | {f"{key}, again": call(graph_of(key)) for key in finalists}
     timed = time_calls(sessions, rounds=rounds)
     times = {key: min(timed[key], timed[f"{key}, again"], key=statistics.median) for key in finalists}
     mine = CHOSEN if chosen else NATIVE

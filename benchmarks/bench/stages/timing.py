@@ -24,7 +24,6 @@ from benchmarks.zoo.stages.calls import Call, read_graph, tensorflow_call
 from benchmarks.zoo.stages.job import Job
 from benchmarks.zoo.stages.speed import best_peer
 from benchmarks.zoo.stages.timing import SETTLE_S, SLICE_S, SLOW_S, time_calls
-from tfgraft.direct import find_direct
 from tfgraft.load.model import LoadedModel, NamedTensor
 from tfgraft.predictor import Predictor
 
@@ -137,10 +136,8 @@ def _direct_call(job: Job, name: str) -> Call | None:
         NamedTensor(key, "string" if value.dtype.hasobject else value.dtype.name, None) for key, value in feed.items()
     )
     loaded = LoadedModel(graph_def, inputs, tuple(NamedTensor(key, "float32", None) for key in job.outputs))
-    if find_direct(graph_def, loaded) is None:
-        return None
     predict, values = Predictor(graph_def, loaded, lambda: None), list(feed.values())
-    return lambda: predict(*values)
+    return (lambda: predict(*values)) if predict.is_direct else None
 
 
 def _rounds(calls: dict[str, Call], seconds: float, most: int) -> int:

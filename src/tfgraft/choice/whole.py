@@ -14,7 +14,6 @@ from tfgraft.choice.choice import NATIVE
 from tfgraft.choice.contenders import grafted
 from tfgraft.choice.measure import Measurer
 from tfgraft.choice.timing import SIGMAS, Call, Comparison, compare, compare_again
-from tfgraft.direct import find_direct
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.graphdef import to_graph_def
 from tfgraft.passes.base import PassContext
@@ -129,8 +128,6 @@ def _direct_times(graphs: Mapping[str, Any], measurer: Measurer, seconds: float)
     values = [measurer.feed[spec.name] for spec in measurer.loaded.inputs]
     calls: dict[str, Call] = {}
     for name, graph_def in graphs.items():
-        if find_direct(graph_def, measurer.loaded) is None:
-            continue
         predict = Predictor(graph_def, measurer.loaded, lambda: None)
         if predict.is_direct:
             with suppress(Exception):  # an engine may fail in any way: its time within TensorFlow decides
