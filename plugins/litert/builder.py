@@ -89,5 +89,11 @@ class LiteRtBuilder:
         model = paste(engine.payload, engine.metadata["pieces"], weights)
         order = engine.metadata["order"]
         return LiteRtExecutor(
-            model, order, engine.inputs, engine.outputs, options.threads, options.maximum_interpreters
+            model,
+            order,
+            engine.inputs,
+            engine.outputs,
+            options.threads,
+            options.maximum_interpreters,
+            may_be_fewer=not options.intra_op_threads,
         )

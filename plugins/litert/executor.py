@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,6 +17,12 @@ from tfgraft.plugins.shape_rule import allocate_empty, shape_rule
 from tfgraft.quiet import quiet_stderr
 
 Shapes = tuple[tuple[int, ...], ...]
+_TRIALS = 5
+_SMALL_SECONDS = 100e-6
+"""A model that takes less is tried with one thread."""
+_WORTH = 1.15
+"""How many times as long one thread may take to be preferred: on TensorFlow's threads others get in each other's way,
+and then take twice as long and more."""
 
 
 class _Maker:
@@ -54,6 +61,8 @@ def _maker() -> _Maker:
 class _Ready:
     """An interpreter that is ready for one set of input shapes; one call uses it at a time.
 
+    After some calls it gives way to one of a single thread, if the model is so small that others are of no use.
+
     Attributes:
         shapes: those of the engine's inputs.
         inputs: the index of each input of the model, and which of the engine's it is.
@@ -62,19 +71,45 @@ class _Ready:
         views: make a view of each output, which must not outlive the call; ValueError if it has no elements.
     """
 
-    def __init__(self, interpreter: Any, order: Sequence[int], shapes: Shapes) -> None:
+    invoke: Callable[[], object]
+
+    def __init__(
+        self, make: Callable[[int], Any], threads: int, may_be_fewer: bool, order: Sequence[int], shapes: Shapes
+    ) -> None:
+        """`make` makes an interpreter of so many threads."""
+        interpreter = make(threads)
         details = interpreter.get_input_details()
         self.shapes = shapes
         self.inputs = [(detail["index"], i) for detail, i in zip(details, order, strict=True)]
         self.outputs = [detail["index"] for detail in interpreter.get_output_details()]
-        self.views = [interpreter.tensor(index) for index in self.outputs]
+        self._use(interpreter)
+        if may_be_fewer and threads > 1:
+            self._make, self._times = make, list[float]()
+            self._several, self.invoke = self.invoke, self._try
+
+    def _use(self, interpreter: Any) -> None:
         self._interpreter = interpreter
+        self.views = [interpreter.tensor(index) for index in self.outputs]
         self.set, self.invoke, self.get = interpreter.set_tensor, interpreter.invoke, interpreter.get_tensor
         raw: Any = getattr(interpreter, "_interpreter", None)
         if all(hasattr(raw, name) for name in ("SetTensor", "Invoke", "GetTensor", "tensor")):
             # The public wrappers' frames, and their look at who holds views, cost as much as a small model's layer.
             self.set, self.invoke, self.get = raw.SetTensor, raw.Invoke, raw.GetTensor
             self.views = [functools.partial(raw.tensor, raw, index) for index in self.outputs]
+
+    def _try(self) -> None:
+        """Stand in for `invoke` until it is known whether one thread is as good."""
+        self._times.append(_seconds(self._several))
+        if len(self._times) < _TRIALS:
+            return
+        self.invoke = self._several
+        if min(self._times) > _SMALL_SECONDS:
+            return
+        single = self._make(1)
+        for index, _ in self.inputs:
+            single.set_tensor(index, self._interpreter.get_tensor(index))
+        if min(_seconds(single.invoke) for _ in range(_TRIALS)) <= _WORTH * min(self._times):
+            self._use(single)
 
     def empty(self, i: int) -> Array:
         """Return an output that has no elements: LiteRT makes no array of it."""
@@ -90,6 +125,12 @@ class _Ready:
             except ValueError:
                 copies.append(self.empty(i))
         return copies
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
 
 
 class _Empty:
@@ -120,10 +161,21 @@ class LiteRtExecutor:
         outputs: Sequence[TensorInfo],
         threads: int,
         maximum: int,
+        may_be_fewer: bool = False,
     ) -> None:
-        """`order` says which of the engine's inputs each of the model's is; `maximum` bounds the pool."""
+        """Make an interpreter, if the shapes are known.
+
+        Args:
+            model: the LiteRT model.
+            order: which of the engine's inputs each of the model's is.
+            inputs: types and shapes of the engine's inputs.
+            outputs: the same of the outputs.
+            threads: of an interpreter.
+            maximum: bounds the pool.
+            may_be_fewer: whether one thread does where it is as good.
+        """
         self._make: Callable[[Shapes], _Ready] = lambda shapes: _Ready(
-            _maker().make(model, threads, order, shapes), order, shapes
+            lambda count: _maker().make(model, count, order, shapes), threads, may_be_fewer, order, shapes
         )
         self._rule = shape_rule(inputs, outputs)
         self._types = [np.dtype(info.dtype) for info in outputs]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ import tensorflow as tf
 import tfgraft
 from tests.openvino.nets import NET, conv_net, images
 from tests.passes.graft import build, check, graft, run, x
+from tfgraft.plugins.litert import executor
 from tfgraft.registry.entry import ANY, Converter
 from tfgraft.registry.registry import Registry
 
@@ -175,3 +177,32 @@ def test_a_predictor_gets_arrays_of_its_own() -> None:
     for array, result in zip(arrays, results, strict=True):
         assert (result.shape, result.dtype) == ((len(array), 6), np.float32)
         np.testing.assert_allclose(result, np.maximum(array @ weights, 0), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{}, {"intra_op_threads": 2}])
+def test_a_small_model_gets_one_thread_unless_it_is_told(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    maker = executor._maker()
+    original = maker.make
+
+    def make(model: bytes, threads: int, *more: Any) -> Any:
+        made.append(threads)
+        return original(model, threads, *more)
+
+    def small() -> None:
+        tf.tanh(tf.nn.relu(v1.placeholder(tf.float32, [2, 4], "x")), name="out")
+
+    monkeypatch.setattr(maker, "make", make)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    pipeline = tfgraft.default_pipeline(minimum_segment_size=1, cut_light=False)
+    grafted = tfgraft.optimize(
+        build(small), outputs=["out"], engine="litert", pipeline=pipeline, strict=True, **options
+    )
+    predict = grafted.predictor()
+    assert predict.is_direct
+    for _ in range(2 * executor._TRIALS):
+        array = RNG.standard_normal((2, 4)).astype(np.float32)
+        np.testing.assert_allclose(predict(array)[0], np.tanh(np.maximum(array, 0)), rtol=1e-5, atol=1e-5)
+    assert made == ([2] if options else [2, 1])

@@ -13,13 +13,14 @@ from tfgraft.cache.code import machine
 from tfgraft.cache.digest import digest
 from tfgraft.calibration.feeds import feeds_of
 from tfgraft.choice.assign import Candidate
-from tfgraft.choice.choice import NATIVE, Choice, Contender
+from tfgraft.choice.choice import NATIVE, Choice, Contender, quickest
 from tfgraft.choice.contenders import direct_call, engine_call, native_call, session_threads
 from tfgraft.choice.search import Search
 from tfgraft.choice.timing import SIGMAS, Call, Comparison, compare, compare_again
 from tfgraft.distance import distance
 from tfgraft.errors import TfGraftError
 from tfgraft.feeds import synthetic_feeds
+from tfgraft.graph.chains import original
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.graphdef import to_graph_def
 from tfgraft.graph.ref import TensorRef
@@ -169,8 +170,7 @@ class Measurer:
         winners = [c for c in contenders if not c.refusal]
         if not winners:
             return Choice(tuple(names), native, contenders), None
-        # Those that are close are called in either way, and should be quick in both.
-        best = min([c for c in winners if c.direct] or winners, key=lambda c: c.direct + c.milliseconds)
+        best = quickest(winners, _is_whole(self.graph, group[0]))
         built = next(one for one in group if one.engine.engine == best.engine)
         return Choice(tuple(names), native, contenders, best.engine), built
 
@@ -253,12 +253,12 @@ class Measurer:
                 try:
                     call = direct_call(self.graph, one, self._values, self.ctx)
                     if call is None:
-                        return {}
+                        continue
                     call()
                 except Exception:  # an engine may fail in any way: its time within TensorFlow decides
-                    return {}
+                    continue
                 calls[one.engine.engine] = call
-        if len(calls) < 2:
+        if len(close) < 2 or not calls:
             return {}
         times_alone = compare(calls, _enough(seconds) / 2, min(_MOST_SECONDS, seconds / 2))
         return {engine: found.milliseconds for engine, found in times_alone.items()}
@@ -271,6 +271,13 @@ def _enough(seconds: float) -> float:
 
 def _apart(wanted: Sequence[Array], got: Sequence[Array]) -> float:
     return max((distance(a, b) for a, b in zip(wanted, got, strict=True)), default=0.0)
+
+
+def _is_whole(graph: Graph, built: Built) -> bool:
+    """Tell whether a cluster computes all outputs of a model, of nothing but its inputs."""
+    cluster = built.cluster
+    fed = all(ref.node in graph.fed for ref in cluster.inputs)
+    return fed and all(original(graph, ref) in cluster.outputs for ref in graph.fetches)
 
 
 def _hidden(graph: Graph) -> frozenset[str]:
