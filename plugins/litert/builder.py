@@ -89,11 +89,5 @@ class LiteRtBuilder:
         model = paste(engine.payload, engine.metadata["pieces"], weights)
         order = engine.metadata["order"]
         return LiteRtExecutor(
-            model,
-            order,
-            engine.inputs,
-            engine.outputs,
-            options.threads,
-            options.maximum_interpreters,
-            may_be_fewer=not options.intra_op_threads,
+            model, order, engine.inputs, engine.outputs, options.threads, options.maximum_interpreters
         )

@@ -73,9 +73,7 @@ class _Ready:
 
     invoke: Callable[[], object]
 
-    def __init__(
-        self, make: Callable[[int], Any], threads: int, may_be_fewer: bool, order: Sequence[int], shapes: Shapes
-    ) -> None:
+    def __init__(self, make: Callable[[int], Any], threads: int, order: Sequence[int], shapes: Shapes) -> None:
         """`make` makes an interpreter of so many threads."""
         interpreter = make(threads)
         details = interpreter.get_input_details()
@@ -83,7 +81,7 @@ class _Ready:
         self.inputs = [(detail["index"], i) for detail, i in zip(details, order, strict=True)]
         self.outputs = [detail["index"] for detail in interpreter.get_output_details()]
         self._use(interpreter)
-        if may_be_fewer and threads > 1:
+        if threads > 1:
             self._make, self._times = make, list[float]()
             self._several, self.invoke = self.invoke, self._try
 
@@ -161,7 +159,6 @@ class LiteRtExecutor:
         outputs: Sequence[TensorInfo],
         threads: int,
         maximum: int,
-        may_be_fewer: bool = False,
     ) -> None:
         """Make an interpreter, if the shapes are known.
 
@@ -170,12 +167,11 @@ class LiteRtExecutor:
             order: which of the engine's inputs each of the model's is.
             inputs: types and shapes of the engine's inputs.
             outputs: the same of the outputs.
-            threads: of an interpreter.
+            threads: of an interpreter, at most.
             maximum: bounds the pool.
-            may_be_fewer: whether one thread does where it is as good.
         """
         self._make: Callable[[Shapes], _Ready] = lambda shapes: _Ready(
-            lambda count: _maker().make(model, count, order, shapes), threads, may_be_fewer, order, shapes
+            lambda count: _maker().make(model, count, order, shapes), threads, order, shapes
         )
         self._rule = shape_rule(inputs, outputs)
         self._types = [np.dtype(info.dtype) for info in outputs]

@@ -15,8 +15,8 @@ class LiteRtOptions:
     """How LiteRT runs an engine; stored with it.
 
     Args:
-        intra_op_threads: threads of an engine; 0: one for each processor that the process may use, and a single one
-            for a model so small that it is as quick with it.
+        intra_op_threads: threads of an engine, at most; 0: one for each processor that the process may use. A model so
+            small that it is as quick with one takes one.
         maximum_interpreters: how many interpreters an engine keeps when no call uses them; each holds the weights once
             more, packed, and is ready for one set of input shapes. The least recently used one goes first.
         timeout: seconds after which a conversion is given up; None for never.
@@ -52,7 +52,7 @@ class LiteRtOptions:
 
     @property
     def threads(self) -> int:
-        """The number of threads on this machine."""
+        """The number of threads on this machine, at most."""
         if self.intra_op_threads:
             return self.intra_op_threads
         if hasattr(os, "sched_getaffinity"):

@@ -276,8 +276,9 @@ def _apart(wanted: Sequence[Array], got: Sequence[Array]) -> float:
 def _is_whole(graph: Graph, built: Built) -> bool:
     """Tell whether a cluster computes all outputs of a model, of nothing but its inputs."""
     cluster = built.cluster
-    fed = all(ref.node in graph.fed for ref in cluster.inputs)
-    return fed and all(original(graph, ref) in cluster.outputs for ref in graph.fetches)
+    fed = all(original(graph, ref).node in graph.fed for ref in cluster.inputs)
+    outputs = {original(graph, ref) for ref in cluster.outputs}
+    return fed and all(original(graph, ref) in outputs for ref in graph.fetches)
 
 
 def _hidden(graph: Graph) -> frozenset[str]:
