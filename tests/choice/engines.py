@@ -52,11 +52,23 @@ class _Executor:
 
 
 @dataclass(frozen=True)
+class _ExecutorAlone(_Executor):
+    """One that gives back its first input, and has a delay of its own where TensorFlow does not call it."""
+
+    delay_alone: float
+
+    def compute(self, inputs: Sequence[Array]) -> list[Array]:
+        time.sleep(self.delay_alone)
+        return [inputs[0].copy()]
+
+
+@dataclass(frozen=True)
 class Engine:
     """ONNX Runtime with a delay in seconds, a number added to its results, or out of order.
 
     Args:
         copies: it gives back its first input; right where a cluster undoes what it does, and quicker than anything.
+        delay_alone: the delay of one that copies, where TensorFlow does not call it; None if it is the same.
     """
 
     name: str
@@ -64,6 +76,7 @@ class Engine:
     shift: float = 0.0
     broken: bool = False
     copies: bool = False
+    delay_alone: float | None = None
     converters: tuple[str, ...] = OnnxRuntimeBuilder.converters
     built: list[tuple[str, ...]] = field(default_factory=list, compare=False)
 
@@ -79,7 +92,8 @@ class Engine:
 
     def load(self, engine: BuiltEngine, weights: Sequence[Array], device: Device) -> Any:
         inner = OnnxRuntimeBuilder().load(engine, weights, device)
-        return _Executor(inner, self.delay, self.shift, self.broken, self.copies)
+        settings = inner, self.delay, self.shift, self.broken, self.copies
+        return _Executor(*settings) if self.delay_alone is None else _ExecutorAlone(*settings, self.delay_alone)
 
 
 def registry_with(*engines: Engine, only: Mapping[str, Sequence[str]] | None = None) -> Registry:

@@ -65,6 +65,17 @@ def test_the_quicker_engine_gets_the_cluster() -> None:
     _check(loaded, grafted)
 
 
+@pytest.mark.parametrize("predictor", [True, False])
+def test_how_the_model_will_be_called_decides_between_engines_that_are_close(predictor: bool) -> None:
+    loaded = _model(lambda x: _heavy(_heavy(_heavy(_heavy(x)))))
+    within = Engine("within", delay=0.005, copies=True, delay_alone=0.002)
+    alone = Engine("alone", delay=0.0057, copies=True, delay_alone=0.0015)
+    grafted = _optimize(loaded, within, alone, search=replace(QUICK, predictor=predictor))
+    (choice,) = grafted.report.choices
+    assert choice.chosen == ("alone" if predictor else "within"), choice
+    _check(loaded, grafted)
+
+
 def test_what_no_engine_is_quicker_with_stays() -> None:
     loaded = _model(lambda x: tf.tanh(x * 2.0) + 1.0)
     grafted = _optimize(loaded, Engine("slow", delay=DELAY))

@@ -28,7 +28,7 @@ def test_long_calls_are_few() -> None:
 def test_short_calls_are_many() -> None:
     calls: Counter[str] = Counter()
     compare({"first": lambda: calls.update("a"), "second": lambda: calls.update("b")}, 0.05)
-    assert min(calls.values()) >= 5 * 64, "a slice of 4 milliseconds has as many of them as are allowed"
+    assert min(calls.values()) >= 5 * 64, "a slice has many of them"
 
 
 class Clock:

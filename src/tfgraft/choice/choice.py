@@ -41,7 +41,7 @@ def quickest(contenders: Sequence[Contender], whole: bool) -> Contender:
 
     Args:
         contenders: those that may be chosen; one at least.
-        whole: whether they compute the whole model.
+        whole: whether they compute the whole model, and will be called so.
     """
     alone = {c.engine: c.direct or c.milliseconds for c in contenders}
     if not whole:

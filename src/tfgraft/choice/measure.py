@@ -170,7 +170,7 @@ class Measurer:
         winners = [c for c in contenders if not c.refusal]
         if not winners:
             return Choice(tuple(names), native, contenders), None
-        best = quickest(winners, _is_whole(self.graph, group[0]))
+        best = quickest(winners, self.search.predictor and _is_whole(self.graph, group[0]))
         built = next(one for one in group if one.engine.engine == best.engine)
         return Choice(tuple(names), native, contenders, best.engine), built
 

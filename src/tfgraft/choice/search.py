@@ -17,6 +17,8 @@ class Search:
             besides.
         margin: by what share of TensorFlow's time an engine must be quicker, the noise aside, to be taken.
         threads: intra-op threads of TensorFlow while it is timed; 0 for what this process has set.
+        predictor: whether the model, if engines compute all of it, will be called by `Grafted.predictor()`; False: in
+            TensorFlow alone.
         tune: try more: clusters smaller than `minimum_segment_size`, and the engines that were chosen with 1, 2, 4, ...
             threads, where their options do not say how many.
     """
@@ -25,6 +27,7 @@ class Search:
     seconds: float = 60.0
     margin: float = 0.02
     threads: int = 0
+    predictor: bool = True
     tune: bool = False
 
     def __post_init__(self) -> None:

@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 Call = Callable[[], object]
-_SLICE = 0.004
+_SLICE = 0.008
 """Seconds that one slice of a contender lasts at least: many calls, if they are short."""
+_WARM = 1 / 4
+"""The share of a slice's calls that come before it: processors that were idle wake threads late for a while."""
 _SETTLE = 0.002
 """Seconds of rest between contenders: engines' threads spin a while after a call."""
 _LONG = 0.2
@@ -22,7 +24,7 @@ _HOPELESS = 2.0
 """How many times as long as the quickest a contender takes that is not worth more than `_LEAST` rounds."""
 _NARROW = 1.3
 """How many times as long as the first a contender takes at most that may yet be quicker."""
-_MOST_CALLS = 64
+_MOST_CALLS = 1000
 SIGMAS = 2.0
 """How many standard errors a difference must be to count."""
 _SURE = 3.0
@@ -68,7 +70,7 @@ def compare(calls: Mapping[str, Call], seconds: float, most: float = 0.0) -> dic
             call = calls[name]
             time.sleep(_SETTLE)
             if counts[name]:
-                call()  # the caches are the last contender's
+                _slice(call, max(1, int(_WARM * counts[name])))  # the caches are the last contender's
             times[name].append(1000 * _slice(call, max(1, counts[name])))
     first = times[next(iter(calls))]
     return {name: _comparison(first, own) for name, own in times.items()}

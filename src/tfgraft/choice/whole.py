@@ -36,10 +36,9 @@ def best_of(
     """Return the engines with which the whole graph is quickest, and a remark.
 
     Compared are: what was chosen; that and what could not be measured on its own, by each engine; where several engines
-    were chosen, each of them alone; what else is given; and TensorFlow. As with parts, the sum of the times within
-    TensorFlow and by `predictor()` counts, which are the same where a part stays in TensorFlow. Of those that are about
-    as quick the one that takes most of the graph is returned: what was measured of parts, at different times, does not
-    tell them apart.
+    were chosen, each of them alone; what else is given; and TensorFlow. The time by `predictor()` counts, which is that
+    within TensorFlow where a part stays there. Of those that are about as quick the one that takes most of the graph is
+    returned: what was measured of parts, at different times, does not tell them apart.
 
     Args:
         chosen: what was chosen of the parts that were measured.
@@ -68,7 +67,7 @@ def best_of(
         return [], "No engine runs in the whole graph."
     variants = {name: built for name, built in variants.items() if name in calls}
     graphs = {name: graphs[name] for name in calls}
-    alone = _direct_times(graphs, measurer, seconds / 2)
+    alone = _direct_times(graphs, measurer, seconds / 2) if measurer.search.predictor else {}
     times = compare_again(
         calls,
         lambda: _calls(graphs, measurer, ctx),
@@ -82,12 +81,12 @@ def best_of(
 
 
 def _best(variants: Mapping[str, Sequence[Built]], times: Mapping[str, Comparison], alone: Mapping[str, float]) -> str:
-    """Return who has the least sum of the times within TensorFlow and by `predictor()`, those in `alone`."""
-    sums = {name: each.milliseconds + alone.get(name, each.milliseconds) for name, each in times.items()}
-    native = sums.pop(NATIVE)
-    if native < min(sums.values()):
+    """Return who is the quickest, by `predictor()` if its time so is in `alone`, and no slower in TensorFlow."""
+    own = {name: alone.get(name, each.milliseconds) for name, each in times.items()}
+    native = own.pop(NATIVE)
+    if native < min(own.values()):
         return NATIVE
-    best = _fullest(variants, sums)
+    best = _fullest(variants, own)
     return NATIVE if times[best].gain < -SIGMAS * times[best].noise else best
 
 
