@@ -13,7 +13,9 @@ import tensorflow as tf
 import tfgraft
 from tests.choice.engines import Engine, registry_with
 from tests.passes.graft import build, v1
+from tfgraft.choice.contenders import native_call
 from tfgraft.choice.search import Search
+from tfgraft.choice.timing import Call
 from tfgraft.errors import FeedError
 from tfgraft.load import load
 from tfgraft.load.model import LoadedModel
@@ -111,6 +113,19 @@ def test_an_engine_that_is_wrong_is_out() -> None:
     assert [c.engine for c in grafted.report.clusters] == ["right"]
     wrong = next(c for c in grafted.report.choices[0].contenders if c.engine == "wrong")
     assert "off by" in wrong.refusal
+    _check(loaded, grafted)
+
+
+def test_an_engine_is_right_that_agrees_with_tensorflow_without_its_optimizer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def optimized(*args: Any) -> Call:
+        call = native_call(*args)
+        return lambda: [value + 0.5 for value in call()]  # type: ignore[attr-defined]
+
+    monkeypatch.setattr("tfgraft.choice.measure.native_call", optimized)
+    loaded = _model(_heavy)
+    grafted = _optimize(loaded, Engine("right", copies=True))
+    assert [c.engine for c in grafted.report.clusters] == ["right"]
+    assert grafted.report.choices[0].contenders[0].error < 1e-5
     _check(loaded, grafted)
 
 
