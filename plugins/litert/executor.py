@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import statistics
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -17,12 +18,10 @@ from tfgraft.plugins.shape_rule import allocate_empty, shape_rule
 from tfgraft.quiet import quiet_stderr
 
 Shapes = tuple[tuple[int, ...], ...]
-_TRIALS = 5
-_SMALL_SECONDS = 100e-6
+_TRIALS = 100
+"""So many calls each of several threads and of one are compared; the first half of them is to get going."""
+_SMALL_SECONDS = 500e-6
 """A model that takes less is tried with one thread."""
-_WORTH = 1.15
-"""How many times as long one thread may take to be preferred: on TensorFlow's threads others get in each other's way,
-and then take twice as long and more."""
 
 
 class _Maker:
@@ -61,7 +60,8 @@ def _maker() -> _Maker:
 class _Ready:
     """An interpreter that is ready for one set of input shapes; one call uses it at a time.
 
-    After some calls it gives way to one of a single thread, if the model is so small that others are of no use.
+    If it is told to `try_fewer`, and the model is small, it gives way to one of a single thread for some calls, and
+    then to the quicker one.
 
     Attributes:
         shapes: those of the engine's inputs.
@@ -71,8 +71,6 @@ class _Ready:
         views: make a view of each output, which must not outlive the call; ValueError if it has no elements.
     """
 
-    invoke: Callable[[], object]
-
     def __init__(self, make: Callable[[int], Any], threads: int, order: Sequence[int], shapes: Shapes) -> None:
         """`make` makes an interpreter of so many threads."""
         interpreter = make(threads)
@@ -81,33 +79,50 @@ class _Ready:
         self.inputs = [(detail["index"], i) for detail, i in zip(details, order, strict=True)]
         self.outputs = [detail["index"] for detail in interpreter.get_output_details()]
         self._use(interpreter)
-        if threads > 1:
-            self._make, self._times = make, list[float]()
-            self._several, self.invoke = self.invoke, self._try
+        self.invoke = self._run
+        self._make, self._threads = make, threads
+        self._times: list[float] = []
+        self._several: tuple[Any, float] | None = None
 
     def _use(self, interpreter: Any) -> None:
         self._interpreter = interpreter
         self.views = [interpreter.tensor(index) for index in self.outputs]
-        self.set, self.invoke, self.get = interpreter.set_tensor, interpreter.invoke, interpreter.get_tensor
+        self.set, self._run, self.get = interpreter.set_tensor, interpreter.invoke, interpreter.get_tensor
         raw: Any = getattr(interpreter, "_interpreter", None)
         if all(hasattr(raw, name) for name in ("SetTensor", "Invoke", "GetTensor", "tensor")):
             # The public wrappers' frames, and their look at who holds views, cost as much as a small model's layer.
-            self.set, self.invoke, self.get = raw.SetTensor, raw.Invoke, raw.GetTensor
+            self.set, self._run, self.get = raw.SetTensor, raw.Invoke, raw.GetTensor
             self.views = [functools.partial(raw.tensor, raw, index) for index in self.outputs]
 
+    def try_fewer(self) -> None:
+        """Find out, in the calls to come, whether a single thread is quicker."""
+        if self._threads > 1:
+            self.invoke = self._try
+
     def _try(self) -> None:
-        """Stand in for `invoke` until it is known whether one thread is as good."""
-        self._times.append(_seconds(self._several))
+        """Stand in for `invoke` until it is known how many threads are the quickest."""
+        start = time.perf_counter()
+        self._run()
+        self._times.append(time.perf_counter() - start)
         if len(self._times) < _TRIALS:
             return
-        self.invoke = self._several
-        if min(self._times) > _SMALL_SECONDS:
+        seconds = statistics.median(self._times[_TRIALS // 2 :])
+        self._times.clear()
+        if self._several is None and seconds < _SMALL_SECONDS:
+            several = self._interpreter
+            self._replace(self._make(1))
+            self._several = several, seconds
             return
-        single = self._make(1)
+        if self._several is not None and self._several[1] < seconds:
+            self._replace(self._several[0])
+        self.invoke, self._several = self._run, None
+
+    def _replace(self, interpreter: Any) -> None:
+        """Use another interpreter, which does what this one has just done."""
         for index, _ in self.inputs:
-            single.set_tensor(index, self._interpreter.get_tensor(index))
-        if min(_seconds(single.invoke) for _ in range(_TRIALS)) <= _WORTH * min(self._times):
-            self._use(single)
+            interpreter.set_tensor(index, self._interpreter.get_tensor(index))
+        interpreter.invoke()
+        self._use(interpreter)
 
     def empty(self, i: int) -> Array:
         """Return an output that has no elements: LiteRT makes no array of it."""
@@ -125,12 +140,6 @@ class _Ready:
         return copies
 
 
-def _seconds(call: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
-
-
 class _Empty:
     """The `Outputs` of a call without elements: arrays in the order in which they are allocated."""
 
@@ -143,12 +152,50 @@ class _Empty:
         return self.arrays[-1]
 
 
+class _Pool:
+    """Interpreters that no call uses; each change of `idle` is one step of Python's interpreter, so it has no lock."""
+
+    def __init__(self, make: Callable[[Shapes], _Ready], maximum: int) -> None:
+        self.idle: list[_Ready] = []
+        self._make, self._maximum = make, maximum
+
+    def take(self, inputs: Sequence[Array]) -> _Ready | None:
+        """Return an interpreter for inputs of these shapes; None if one of them is empty, for which there is none."""
+        shapes = tuple([array.shape for array in inputs])
+        idle = self.idle
+        try:
+            ready = idle.pop()  # that of the last call, mostly
+        except IndexError:
+            return self._find(shapes)
+        if ready.shapes == shapes:
+            return ready
+        idle.append(ready)
+        return self._find(shapes)
+
+    def put(self, ready: _Ready) -> None:
+        """Take an interpreter back, and drop those that were not used for longest if there are too many."""
+        idle = self.idle
+        idle.append(ready)
+        if len(idle) > self._maximum:
+            del idle[: -self._maximum]
+
+    def _find(self, shapes: Shapes) -> _Ready | None:
+        for ready in reversed(list(self.idle)):
+            if ready.shapes == shapes:
+                with contextlib.suppress(ValueError):  # another call was quicker
+                    self.idle.remove(ready)
+                    return ready
+        return self._make(shapes) if all(0 not in shape for shape in shapes) else None
+
+
 class LiteRtExecutor:
     """Runs a model; thread-safe: each call takes an interpreter from a pool.
 
-    An interpreter is made ready for the shapes of its inputs once, so the pool has several where shapes change or calls
-    come at the same time; those that were not used for longest are dropped. Inputs and outputs are copied, since
-    LiteRT plans its own memory.
+    An interpreter is made ready for the shapes of its inputs once, so a pool has several where shapes change or calls
+    come at the same time; those that were not used for longest are dropped. Calls in TensorFlow and without it have
+    pools of their own: in TensorFlow several threads may be slower than one, since they sleep while its threads hand a
+    call over, and a small model is done before they wake. Inputs and outputs are copied, since LiteRT plans its own
+    memory.
     """
 
     def __init__(
@@ -168,17 +215,27 @@ class LiteRtExecutor:
             inputs: types and shapes of the engine's inputs.
             outputs: the same of the outputs.
             threads: of an interpreter, at most.
-            maximum: bounds the pool.
+            maximum: bounds each pool.
         """
-        self._make: Callable[[Shapes], _Ready] = lambda shapes: _Ready(
-            lambda count: _maker().make(model, count, order, shapes), threads, order, shapes
-        )
+        first: list[_Ready] = []
+        """Made at once where there is but one set of shapes, so that who loads the engine sees that it can be."""
+
+        def make(shapes: Shapes) -> _Ready:
+            with contextlib.suppress(IndexError):
+                return first.pop()
+            return _Ready(lambda count: _maker().make(model, count, order, shapes), threads, order, shapes)
+
+        def make_within(shapes: Shapes) -> _Ready:
+            ready = make(shapes)
+            ready.try_fewer()
+            return ready
+
         self._rule = shape_rule(inputs, outputs)
         self._types = [np.dtype(info.dtype) for info in outputs]
         self._maximum = maximum
-        self._idle: list[_Ready] = []  # each change of it is one step of Python's interpreter, so it has no lock
+        self._within, self._alone = _Pool(make_within, maximum), _Pool(make, maximum)
         if all(info.is_static for info in inputs):
-            self._idle.append(self._make(tuple(info.shape or () for info in inputs)))
+            first.append(make(tuple(info.shape or () for info in inputs)))
 
     def run(self, inputs: Sequence[Array], outputs: Outputs) -> None:
         """See `tfgraft.plugins.protocol.Executor`.
@@ -187,7 +244,7 @@ class LiteRtExecutor:
             EmptyInput: an input is empty and an output is not.
         """
         # As few frames as can be: on a thread that TensorFlow has just woken each costs microseconds.
-        ready = self._take(inputs)
+        ready = self._within.take(inputs)
         if ready is None:
             allocate_empty(self._rule, inputs, outputs)
             return
@@ -200,22 +257,22 @@ class LiteRtExecutor:
             except ValueError:
                 result = ready.empty(i)
             outputs.allocate(i, result.shape)[...] = result
-        self._put(ready)
+        self._within.put(ready)
 
     def compute(self, inputs: Sequence[Array]) -> list[Array]:
         """See `tfgraft.plugins.protocol.HasCompute`; raises what `run` does."""
-        # What `_take` and `_put` do for the interpreter that was used last, mostly the right one, without their frames.
-        idle = self._idle
+        # What the pool does for the interpreter that was used last, mostly the right one, without its frames.
+        idle = self._alone.idle
         ready: _Ready | None
         try:
             ready = idle.pop()
         except IndexError:
-            ready = self._take(inputs)
+            ready = self._alone.take(inputs)
         else:
             for i, shape in enumerate(ready.shapes):
                 if inputs[i].shape != shape:
                     idle.append(ready)
-                    ready = self._take(inputs)
+                    ready = self._alone.take(inputs)
                     break
         if ready is None:
             empty = _Empty(self._types)
@@ -232,30 +289,3 @@ class LiteRtExecutor:
         if len(idle) > self._maximum:
             del idle[: -self._maximum]
         return results
-
-    def _take(self, inputs: Sequence[Array]) -> _Ready | None:
-        """Return an interpreter for inputs of these shapes; None if one of them is empty, for which there is none."""
-        shapes = tuple([array.shape for array in inputs])
-        idle = self._idle
-        try:
-            ready = idle.pop()  # that of the last call, mostly
-        except IndexError:
-            return self._find(shapes)
-        if ready.shapes == shapes:
-            return ready
-        idle.append(ready)
-        return self._find(shapes)
-
-    def _find(self, shapes: Shapes) -> _Ready | None:
-        for ready in reversed(list(self._idle)):
-            if ready.shapes == shapes:
-                with contextlib.suppress(ValueError):  # another call was quicker
-                    self._idle.remove(ready)
-                    return ready
-        return self._make(shapes) if all(0 not in shape for shape in shapes) else None
-
-    def _put(self, ready: _Ready) -> None:
-        idle = self._idle
-        idle.append(ready)
-        if len(idle) > self._maximum:
-            del idle[: -self._maximum]

@@ -15,10 +15,11 @@ class LiteRtOptions:
     """How LiteRT runs an engine; stored with it.
 
     Args:
-        intra_op_threads: threads of an engine, at most; 0: one for each processor that the process may use. A model so
-            small that it is as quick with one takes one.
-        maximum_interpreters: how many interpreters an engine keeps when no call uses them; each holds the weights once
-            more, packed, and is ready for one set of input shapes. The least recently used one goes first.
+        intra_op_threads: threads of an engine, at most; 0: one for each processor that the process may use. In
+            TensorFlow a small model takes one if that is quicker.
+        maximum_interpreters: how many interpreters an engine keeps when no call uses them, for calls in TensorFlow and
+            as many for calls without it; each holds the weights once more, packed, and is ready for one set of input
+            shapes. The least recently used one goes first.
         timeout: seconds after which a conversion is given up; None for never.
     """
 

@@ -178,8 +178,9 @@ def test_a_predictor_gets_arrays_of_its_own() -> None:
         np.testing.assert_allclose(result, np.maximum(array @ weights, 0), rtol=1e-5, atol=1e-5)
 
 
-def test_a_small_model_gets_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = []
+@pytest.mark.parametrize("quicker", [1, 2])
+def test_a_small_model_gets_the_threads_that_it_is_quicker_with(quicker: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
     maker = executor._maker()
     original = maker.make
 
@@ -191,13 +192,30 @@ def test_a_small_model_gets_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
         tf.tanh(tf.nn.relu(v1.placeholder(tf.float32, [2, 4], "x")), name="out")
 
     monkeypatch.setattr(maker, "make", make)
+    monkeypatch.setattr(executor, "_SMALL_SECONDS", 1.0)
+    monkeypatch.setattr(executor, "_TRIALS", 10)
+    medians = iter([0.2, 0.1] if quicker == 1 else [0.1, 0.2])
+    monkeypatch.setattr("statistics.median", lambda _: next(medians))
     pipeline = tfgraft.default_pipeline(minimum_segment_size=1, cut_light=False)
     grafted = tfgraft.optimize(
         build(small), outputs=["out"], engine="litert", pipeline=pipeline, strict=True, intra_op_threads=2
     )
     predict = grafted.predictor()
-    assert predict.is_direct
-    for _ in range(2 * executor._TRIALS):
-        array = RNG.standard_normal((2, 4)).astype(np.float32)
+    for array in RNG.standard_normal((30, 2, 4)).astype(np.float32):
         np.testing.assert_allclose(predict(array)[0], np.tanh(np.maximum(array, 0)), rtol=1e-5, atol=1e-5)
+    assert made == [2], "without TensorFlow they are as they are"
+    made.clear()
+    graph = tf.Graph()
+    with graph.as_default():
+        tf.graph_util.import_graph_def(grafted.graph_def, name="")
+    engine = predict._engine.call.__self__._within  # type: ignore[union-attr]
+    seen = []
+    with v1.Session(graph=graph) as session:
+        for array in RNG.standard_normal((25, 2, 4)).astype(np.float32):
+            (got,) = session.run(["out:0"], {"x:0": array})
+            np.testing.assert_allclose(got, np.tanh(np.maximum(array, 0)), rtol=1e-5, atol=1e-5)
+            seen.append(engine.idle[-1]._interpreter)
     assert made == [2, 1]
+    several, single = seen[0], seen[15]
+    assert single is not several
+    assert seen[-1] is (single if quicker == 1 else several)
