@@ -14,7 +14,7 @@ import tensorflow as tf
 import tfgraft
 from tests.openvino.nets import NET, conv_net, images
 from tests.passes.graft import build, check, graft, run, x
-from tfgraft.plugins.litert import executor
+from tfgraft.plugins.litert import interpreters
 from tfgraft.registry.entry import ANY, Converter
 from tfgraft.registry.registry import Registry
 
@@ -181,7 +181,7 @@ def test_a_predictor_gets_arrays_of_its_own() -> None:
 @pytest.mark.parametrize("quicker", [1, 2])
 def test_a_small_model_gets_the_threads_that_it_is_quicker_with(quicker: int, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
-    maker = executor._maker()
+    maker = interpreters.maker()
     original = maker.make
 
     def make(model: bytes, threads: int, *more: Any) -> Any:
@@ -192,8 +192,8 @@ def test_a_small_model_gets_the_threads_that_it_is_quicker_with(quicker: int, mo
         tf.tanh(tf.nn.relu(v1.placeholder(tf.float32, [2, 4], "x")), name="out")
 
     monkeypatch.setattr(maker, "make", make)
-    monkeypatch.setattr(executor, "_SMALL_SECONDS", 1.0)
-    monkeypatch.setattr(executor, "_TRIALS", 10)
+    monkeypatch.setattr(interpreters, "_SMALL_SECONDS", 1.0)
+    monkeypatch.setattr(interpreters, "_TRIALS", 10)
     medians = iter([0.2, 0.1] if quicker == 1 else [0.1, 0.2])
     monkeypatch.setattr("statistics.median", lambda _: next(medians))
     pipeline = tfgraft.default_pipeline(minimum_segment_size=1, cut_light=False)
