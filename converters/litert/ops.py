@@ -61,6 +61,7 @@ CONVERTERS: tuple[tuple[Converter, ...], ...] = (
     # Of one input
     _takes("Relu Relu6 Elu LeakyRelu Sigmoid Tanh Exp Log Sqrt Rsqrt Sin Cos Floor Ceil Round Rint", FLOAT),
     _takes("Selu Reciprocal Inv Sign", FLOAT),  # Softplus ends at 88 there
+    _takes("Erf Erfc", FLOAT),  # as parts of a Gelu; alone the converter refuses them
     _takes("Abs Square", FLOAT | {"int32"}),
     _takes("Neg", NUMBER),
     _takes("Softmax LogSoftmax", FLOAT),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from tensorflow import version
@@ -9,10 +10,10 @@ from tensorflow.core.framework import graph_pb2
 
 from tfgraft.graph.attrs import DType, encode, shape_attr
 from tfgraft.graph.graph import Graph
-from tfgraft.graph.graphdef import node_to_def
+from tfgraft.graph.graphdef import node_from_def, node_to_def
 from tfgraft.graph.ref import TensorRef
 from tfgraft.graph.view import without_symbols
-from tfgraft.graph.views import const_source, tensor_info
+from tfgraft.graph.views import const_source, const_value, tensor_info
 from tfgraft.plugins.protocol import Cluster
 
 INPUT = "tfgraft_input"
@@ -54,7 +55,28 @@ def cluster_graph(cluster: Cluster, graph: Graph) -> tuple[Any, list[str], list[
         node_def = _add(graph_def, graph, name)
         node_def.input.extend(str(place(ref)) for ref in graph.inputs(name))
         node_def.input.extend(f"^{source}" for source in graph.control_inputs(name) if source in inside)
+    _restore_erfc(graph_def, {ref.node for ref in cluster.outputs})
     return graph_def, inputs, [f"{ref.node}:{ref.port}" for ref in cluster.outputs]
+
+
+def _restore_erfc(graph_def: Any, kept: set[str]) -> None:
+    """Make `1 - Erf(x)` one Erfc again: what was decomposed for others the converter knows in a Gelu, but so alone."""
+    nodes = {node.name: node for node in graph_def.node}
+    readers = Counter(text.partition(":")[0].removeprefix("^") for node in graph_def.node for text in node.input)
+    for node in list(graph_def.node):
+        if node.op != "Sub" or len(node.input) != 2:
+            continue
+        one, erf = (nodes[text.partition(":")[0]] for text in node.input)
+        if erf.op != "Erf" or erf.name in kept or readers[erf.name] > 1 or not _is_one(one):
+            continue
+        node.op, node.input[:] = "Erfc", erf.input
+        graph_def.node.remove(erf)
+
+
+def _is_one(node: Any) -> bool:
+    return (
+        node.op == "Const" and not node.attr["value"].tensor.tensor_shape.dim and const_value(node_from_def(node)) == 1
+    )
 
 
 def _add(graph_def: Any, graph: Graph, name: str) -> Any:

@@ -21,6 +21,10 @@ def registry() -> Registry:
     return made
 
 
-@pytest.mark.parametrize("case", sample(CASES, 2), ids=lambda c: f"{c.op}-{c.id}")
+PARTS = {"Erf", "Erfc"}
+"""Of a Gelu (see test_engine.py): the converter, which takes clusters as a whole, refuses them alone."""
+
+
+@pytest.mark.parametrize("case", sample([c for c in CASES if c.op not in PARTS], 2), ids=lambda c: f"{c.op}-{c.id}")
 def test_what_is_taken_is_right(case: OpCase, registry: Registry) -> None:
     check_case(case, LiteRtBuilder(), registry)

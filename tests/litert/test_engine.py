@@ -14,12 +14,16 @@ import tensorflow as tf
 import tfgraft
 from tests.openvino.nets import NET, conv_net, images
 from tests.passes.graft import build, check, graft, run, x
+from tfgraft.graph.graphdef import to_graph_def
+from tfgraft.job import Job
+from tfgraft.load import load
 from tfgraft.plugins.litert import interpreters
 from tfgraft.registry.entry import ANY, Converter
 from tfgraft.registry.registry import Registry
 
 v1 = tf.compat.v1
 RNG = np.random.default_rng(0)
+ROOT = np.float32(0.5**0.5)
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +180,41 @@ def test_a_predictor_gets_arrays_of_its_own() -> None:
     for array, result in zip(arrays, results, strict=True):
         assert (result.shape, result.dtype) == ((len(array), 6), np.float32)
         np.testing.assert_allclose(result, np.maximum(array @ weights, 0), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("first", ["litert", "onnxruntime"])
+@pytest.mark.parametrize(
+    "half", [lambda y: tf.math.erfc(-y * ROOT), lambda y: 1.0 + tf.math.erf(y * ROOT)], ids=["erfc", "erf"]
+)
+def test_an_exact_gelu_is_taken(half: Callable[[Any], Any], first: str, registry: Registry) -> None:
+    weights = RNG.standard_normal((16, 16)).astype(np.float32)
+
+    def gelu() -> None:
+        y = tf.matmul(v1.placeholder(tf.float32, [2, 16], "x"), weights)
+        tf.identity(tf.matmul(0.5 * y * half(y), weights), name="out")
+
+    graph_def = build(gelu)
+    # For the first engine it is decomposed, for all of them.
+    pipeline = tfgraft.default_pipeline(minimum_segment_size=1, cut_light=False)
+    lowered = Job(load(graph_def, outputs=["out"]), registry, first).run(pipeline.without("replace_clusters"))
+    result = tfgraft.optimize(
+        to_graph_def(lowered.graph), outputs=["out"], engine="litert", registry=registry, pipeline=pipeline, strict=True
+    )
+    assert not [node.op for node in result.graph_def.node if node.op in ("Erf", "Erfc", "Mul")]
+    feed = {"x:0": RNG.standard_normal((2, 16)).astype(np.float32)}
+    (got,), (want,) = run(result.graph_def, ["out:0"], feed), run(graph_def, ["out:0"], feed)
+    np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
+
+
+def test_an_error_function_alone_stays(registry: Registry) -> None:
+    def alone() -> None:
+        y = tf.nn.relu(v1.placeholder(tf.float32, [2, 16], "x")) * 2.0
+        tf.identity(tf.math.erf(y) + tf.math.erfc(y), name="out")
+
+    graph_def = build(alone)
+    result = graft(graph_def, ["out:0"], registry=registry, engine="litert")
+    assert {"Erf", "Erfc"} <= {node.op for node in result.graph_def.node}
+    check(graph_def, result, ["out:0"], {"x:0": RNG.standard_normal((2, 16)).astype(np.float32)})
 
 
 @pytest.mark.parametrize("quicker", [1, 2])
