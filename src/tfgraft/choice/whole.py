@@ -21,7 +21,7 @@ from tfgraft.passes.build_engines import Built
 from tfgraft.predictor import Predictor
 
 _SECONDS = 6.0
-_AS_GOOD = 1.05
+_AS_GOOD = 1.03
 """Among sets of engines that take up to so many times as long as the quickest, that with most of the graph is best."""
 
 
