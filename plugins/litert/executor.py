@@ -87,7 +87,10 @@ class LiteRtExecutor:
             return
         for index, i in ready.inputs:
             ready.set(index, inputs[i])
-        ready.invoke()
+        if ready.trying:
+            ready.try_invoke()
+        else:
+            ready.invoke()
         for i, view in enumerate(ready.views):
             try:
                 result = view()
@@ -98,20 +101,6 @@ class LiteRtExecutor:
 
     def compute(self, inputs: Sequence[Array]) -> list[Array]:
         """See `tfgraft.plugins.protocol.HasCompute`; raises what `run` does."""
-        # What the pool does for the interpreter that was used last, mostly the right one, without its frames.
-        idle = self._alone.idle
-        try:
-            ready = idle.pop()
-        except IndexError:
-            return self._compute(inputs)
-        if ready.fits(inputs):
-            results = ready.call(inputs)
-            idle.append(ready)
-            return results
-        idle.append(ready)
-        return self._compute(inputs)
-
-    def _compute(self, inputs: Sequence[Array]) -> list[Array]:
         ready = self._alone.take(inputs)
         if ready is None:
             empty = _Empty(self._types)

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tfgraft.choice.choice import Contender, quickest
 
 
-def _contender(engine: str, within: float, alone: float) -> Contender:
-    return Contender(engine, milliseconds=within, direct=alone)
-
-
-def test_of_a_part_both_times_count() -> None:
-    first, second = _contender("first", within=1.0, alone=0.6), _contender("second", within=0.8, alone=0.7)
-    assert quickest([first, second], whole=False) is second
-
-
-def test_of_a_whole_model_the_time_alone_counts() -> None:
-    first, second = _contender("first", within=1.0, alone=0.6), _contender("second", within=0.8, alone=0.7)
-    assert quickest([first, second], whole=True) is first
-
-
-def test_between_equals_the_time_within_tensorflow_counts() -> None:
-    first, second = _contender("first", within=1.0, alone=0.6), _contender("second", within=0.8, alone=0.61)
-    assert quickest([first, second], whole=True) is second
-
-
-def test_an_engine_that_is_not_called_alone_has_one_time() -> None:
-    first, second = _contender("first", within=1.0, alone=0.8), _contender("second", within=0.7, alone=0.0)
-    assert quickest([first, second], whole=True) is second
-    assert quickest([first, second], whole=False) is second
+@pytest.mark.parametrize(
+    ("first", "second", "whole", "best"),
+    [
+        pytest.param((1.0, 0.6), (0.8, 0.7), False, "second", id="of a part both times count"),
+        pytest.param((1.0, 0.6), (0.8, 0.7), True, "first", id="of a whole model the time alone counts"),
+        pytest.param((1.0, 0.6), (0.8, 0.61), True, "second", id="between equals the time within TensorFlow counts"),
+        pytest.param((1.0, 0.8), (0.7, 0.0), True, "second", id="an engine that is not called alone has one time"),
+        pytest.param((1.0, 0.8), (0.7, 0.0), False, "second", id="that time counts twice of a part"),
+    ],
+)
+def test_the_quickest(first: tuple[float, float], second: tuple[float, float], whole: bool, best: str) -> None:
+    times = {"first": first, "second": second}
+    contenders = [Contender(name, milliseconds=within, direct=alone) for name, (within, alone) in times.items()]
+    assert quickest(contenders, whole).engine == best

@@ -182,6 +182,16 @@ def test_a_predictor_gets_arrays_of_its_own() -> None:
         np.testing.assert_allclose(result, np.maximum(array @ weights, 0), rtol=1e-5, atol=1e-5)
 
 
+def test_threads_of_a_predictor_leave_no_more_interpreters_than_are_kept(registry: Registry) -> None:
+    made = tfgraft.optimize(build(conv_net), outputs=NET, engine="litert", registry=registry, maximum_interpreters=2)
+    predict = made.predictor()
+    assert predict.is_direct
+    (feed,) = images((1, 8))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: predict(*feed.values()), range(400)))
+    assert 1 <= len(predict._engine.call.__self__._alone.idle) <= 2  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("first", ["litert", "onnxruntime"])
 @pytest.mark.parametrize(
     "half", [lambda y: tf.math.erfc(-y * ROOT), lambda y: 1.0 + tf.math.erf(y * ROOT)], ids=["erfc", "erf"]
