@@ -108,14 +108,33 @@ def has_axis(view: NodeView) -> Support:
     return SUPPORTED
 
 
-def is_static(view: NodeView) -> Support:
-    """Refuse unknown dimensions; code unknown-dim."""
-    for i, item in enumerate(view.inputs):
-        if not item.info.is_static:
-            return Unsupported(
-                "unknown-dim", f"LiteRT needs all sizes of input {i}.", f"input {i}", "Give input_shapes."
-            )
-    return SUPPORTED
+def is_product(view: NodeView) -> Support:
+    """Refuse Einsums that are no product of two matrices, or of two batches of them; code attribute.
+
+    The converter transposes and reshapes operands until it has a product; of others it makes one for some sizes alone.
+    Where what is summed stands between what is kept the numbers were wrong (TensorFlow 2.21: `cbg,aeb->agce`).
+    """
+    equation = str(view.attr("equation", "")).replace(" ", "")
+    operands, _, result = equation.partition("->")
+    texts = operands.split(",")
+    labels = [set(each) for each in texts]
+    refusal = Unsupported(
+        "attribute", f"LiteRT takes an Einsum that is a product of matrices, not {equation}.", "attr equation"
+    )
+    if "." in equation or sum(map(len, labels)) < len(operands.replace(",", "")):
+        return refusal
+    if len(labels) == 1:
+        return SUPPORTED
+    (left, right), kept = labels, set(result)
+    summed = (left & right) - kept
+    is_matrices = left - right and right - left and summed and left ^ right <= kept
+    return refusal if not is_matrices or any(_is_inside(each, summed, left ^ right) for each in texts) else SUPPORTED
+
+
+def _is_inside(labels: str, summed: set[str], own: set[str]) -> bool:
+    """Tell whether a label that is summed over stands between two of the operand's own."""
+    kinds = "".join("s" if label in summed else "o" for label in labels if label in summed | own)
+    return "s" in kinds.strip("s")
 
 
 def reverses_one(view: NodeView) -> Support:

@@ -19,7 +19,7 @@ from tfgraft.converters.litert.checks import (
     is_inference,
     is_plain_slice,
     is_pool,
-    is_static,
+    is_product,
     reverses_one,
 )
 from tfgraft.graph.view import NodeView
@@ -88,7 +88,7 @@ CONVERTERS: tuple[tuple[Converter, ...], ...] = (
     _takes("Conv2DBackpropInput", FLOAT, is_channels_last, input_dtypes={0: frozenset({"int32"})}, ranks={2: (4,)}),
     _takes("MatMul", FLOAT),
     _takes("BatchMatMul BatchMatMulV2 BatchMatMulV3", FLOAT, has_axis),
-    _takes("Einsum", FLOAT, is_static),
+    _takes("Einsum", FLOAT, is_product),
     _takes("FusedBatchNormV3", FLOAT, is_inference, ranks={0: (4,)}),
     _takes("MaxPool AvgPool", FLOAT, is_pool, ranks={0: (4,)}),
     # Reductions

@@ -38,7 +38,7 @@ _FUSIONS = (fuse_dense, fuse_layer_norm, fuse_clip, fuse_prelu, fuse_hard_swish,
 _CONTRIB_FUSIONS = (fuse_gelu, fuse_attention)
 """Rewrites as nodes of `CONTRIB`."""
 _INTEGER_FUSIONS = (fuse_quantized_pad, fuse_quantized_average, fuse_integer_bias)
-_FUSIONS_FOR_ALL = (fuse_quantized_pad, fuse_pad, fuse_quantized_stride)
+_FUSIONS_FOR_ALL = (fuse_dense, fuse_layer_norm, fuse_quantized_pad, fuse_pad, fuse_quantized_stride)
 """What OpenVINO does not do by itself, or not between quantized tensors."""
 
 
@@ -76,8 +76,8 @@ def cluster_to_onnx(
         sets: the converter sets to ask, strongest first.
         quantized: the integer types that whoever loads the model takes between QuantizeLinear and DequantizeLinear.
         domains: whose ops it takes besides those of ONNX; `CONTRIB` is the one that matters.
-        rewrite: whether to rewrite what ONNX Runtime runs faster in another form. Other engines know the usual forms,
-            and fuse them by themselves, but for some that are quantized.
+        rewrite: whether to rewrite what ONNX Runtime alone runs faster in another form. Other engines know most of the
+            usual forms, and fuse them by themselves.
         halves: whether to rewrite float16 too, which is for those who have kernels in it.
 
     Raises:
@@ -99,7 +99,7 @@ def cluster_to_onnx(
         ctx.node("Identity", [results[-1]])
         ctx.nodes[-1].output[0] = f"output_{i}"
         outputs.append(ctx.value_info(f"output_{i}", info))
-    fusions = _fusions_of_ort(ctx, domains) if rewrite else _FUSIONS_FOR_ALL
+    fusions = _fusions_of_ort(ctx, domains) if rewrite else _fusions_of_others(domains)
     shapes = _fuse(ctx, graph, inputs, outputs, fusions, halves)
     own_integers(ctx)
     ctx.drop_unread(output.name for output in outputs)
@@ -128,6 +128,10 @@ def _better_known(info: TensorInfo, shape: Dims | None) -> TensorInfo:
 def _fusions_of_ort(ctx: OnnxContext, domains: frozenset[str]) -> tuple[Fusion, ...]:
     integer = _INTEGER_FUSIONS if "int32" in ctx.quantized else ()
     return (*_FUSIONS, *(_CONTRIB_FUSIONS if CONTRIB in domains else ()), *integer)
+
+
+def _fusions_of_others(domains: frozenset[str]) -> tuple[Fusion, ...]:
+    return (*_FUSIONS_FOR_ALL, *((fuse_gelu,) if CONTRIB in domains else ()))
 
 
 def _fuse(

@@ -58,13 +58,14 @@ class OpenVinoBuilder:
 
     def build(self, cluster: Cluster, context: BuildContext) -> BuiltEngine:
         """Convert the cluster and compile the model once, so that what is built is known to load."""
+        from tfgraft.converters.onnx.context import CONTRIB
         from tfgraft.converters.onnx.model import cluster_to_onnx
 
         openvino = importlib.import_module("openvino")
         options = OpenVinoOptions.of(context.options)
         graph = context.graph
         converted = cluster_to_onnx(
-            cluster, graph, context.registry, self.converters, quantized=_QUANTIZED, rewrite=False
+            cluster, graph, context.registry, self.converters, _QUANTIZED, frozenset({CONTRIB}), rewrite=False
         )
         payload = weights_as_inputs(converted.model, [use.name for use in converted.weights])
         index = {ref: i for i, ref in enumerate(cluster.weights)}

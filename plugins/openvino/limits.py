@@ -7,6 +7,7 @@ first of equal elements, and is slow.
 
 from __future__ import annotations
 
+from tfgraft.converters.openvino.ops import is_short_vector
 from tfgraft.graph.dtypes import INTS
 from tfgraft.graph.view import NodeView, TensorInfo
 from tfgraft.registry.entry import ANY, veto
@@ -73,7 +74,8 @@ def check_limits(view: NodeView) -> Support:
         return Unsupported(
             "not-constant", "OpenVINO loses the ends of slices that are computed.", f"input {computed[0]}"
         )
-    if view.op in _IN_FLOAT and view.dtype() in INTS:
+    of_sizes = view.op == "Prod" and not isinstance(is_short_vector(view), Unsupported)
+    if view.op in _IN_FLOAT and view.dtype() in INTS and not of_sizes:
         return Unsupported("dtype", f"OpenVINO computes {view.op} of integers in float32.", "input 0")
     named = [(f"input {i}", item.info) for i, item in enumerate(view.inputs)]
     # Of a batch normalization all but the first is for training, and of no known rank.
@@ -109,8 +111,6 @@ def _check_wide(view: NodeView) -> Support:
             return Unsupported("dtype", f"OpenVINO does not convert {source.dtype} to {to.dtype} as TensorFlow.", "")
         if to.dtype == _WIDE and source.dtype.startswith("float") and not _is_small(to):
             return Unsupported("dtype", "OpenVINO computes int64 in int32.", "output 0", "Use int32.")
-        if to.dtype == "bool" and source.dtype.startswith("float"):
-            return Unsupported("dtype", "OpenVINO takes fractions below one for False.", "input 0", "Compare with 0.")
         if to.dtype in _SMALL and source.dtype != "bool" and source.dtype not in _SMALL:
             return Unsupported("dtype", f"OpenVINO's Convert to {to.dtype} saturates.", "output 0")
     return SUPPORTED

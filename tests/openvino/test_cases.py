@@ -57,6 +57,20 @@ def test_large_int32_are_right_or_refused(case: OpCase, registry: Registry) -> N
 
 
 @pytest.mark.parametrize(
+    "case",
+    [
+        raw("Prod", np.array([4099, 4099, 3], np.int32), K([0])),
+        raw("Prod", np.array([4099, 4099, 3], np.int64), K(-1), keep_dims=True),
+        raw("Prod", np.array([7], np.int32), K([0])),
+        raw("Cast", np.array([[0.3, -0.3, 0.0], [-0.0, np.nan, np.inf]], np.float32), DstT=tf.bool),
+    ],
+    ids=lambda c: f"{c.op}-{c.id}",
+)
+def test_what_onnx_would_compute_otherwise_is_taken_and_right(case: OpCase, registry: Registry) -> None:
+    assert check_case(case, OpenVinoBuilder(), registry) is None
+
+
+@pytest.mark.parametrize(
     ("case", "code"),
     [
         (raw("AddV2", np.tile(WIDE, (2, 1)), np.tile(WIDE, (2, 1))), "dtype"),
