@@ -65,7 +65,7 @@ def _fold_stack(graph: Graph, edit: GraphEdit, name: str) -> int:
         return 0
     if number(graph, index) != 0:
         return 0
-    _expand(graph, edit, name, value, "element_dtype")
+    expand(graph, edit, name, value, "element_dtype")
     return 1
 
 
@@ -98,7 +98,7 @@ def _fold_array(graph: Graph, edit: GraphEdit, array: str, inside: set[str]) -> 
         if not all(_counts(graph, graph.inputs(gather)[1]) for gather in gathers):
             return 0
         for gather in gathers:
-            _expand(graph, edit, gather, graph.inputs(write)[2], "dtype")
+            expand(graph, edit, gather, graph.inputs(write)[2], "dtype")
     else:
         return 0
     for size in sizes:
@@ -154,7 +154,8 @@ def _gather(graph: Graph, edit: GraphEdit, name: str, value: TensorRef, index: T
     edit.set_inputs(name, (value, index, TensorRef(axis)), graph.control_inputs(name))
 
 
-def _expand(graph: Graph, edit: GraphEdit, name: str, value: TensorRef, attr: str) -> None:
+def expand(graph: Graph, edit: GraphEdit, name: str, value: TensorRef, attr: str) -> None:
+    """Give a value a first dimension of size one in the place of a node, whose attribute `attr` says the type."""
     old = graph.node(name)
     axis = edit.add(const_node(graph.unique_name(f"{name}/axis"), np.zeros((), np.int32)))
     edit.replace(Node(name, "ExpandDims", old.device, Attrs({"T": DType(old.dtype(attr)), "Tdim": DType("int32")})))

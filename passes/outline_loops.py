@@ -97,10 +97,23 @@ def _regions(graph: Graph) -> list[list[str]]:
             ]
             pending.extend(n for n in joined if n not in region)
             region.update(joined)
+        region |= _reversals(graph, region)
         region |= _lengths(graph, region)
         seen |= region
         regions.append(sorted(region, key=lambda name: order.get(name, 0)))
     return regions
+
+
+def _reversals(graph: Graph, region: set[str]) -> set[str]:
+    """Return the nodes that turn a sequence round for the loop alone: its length is that of the sequence before."""
+    found: set[str] = set()
+    for name in region:
+        if graph.node(name).op == "TensorListFromTensor":
+            source = graph.inputs(name)[0]
+            only = [target for target, _, _ in graph.consumers(source.node)] == [name]
+            if graph.node(source.node).op == "ReverseV2" and only:
+                found.add(source.node)
+    return found
 
 
 def _lengths(graph: Graph, region: set[str]) -> set[str]:

@@ -13,6 +13,7 @@ from tfgraft.graph.graph import Graph
 from tfgraft.passes.base import PassContext, PassResult
 from tfgraft.passes.fold_arrays import fold_arrays
 from tfgraft.passes.fold_shapes import FoldShapes, settle
+from tfgraft.passes.last_outputs import fold_last_outputs
 from tfgraft.passes.unroll_frames import unroll_frames
 from tfgraft.passes.unroll_while import unroll_while
 
@@ -20,6 +21,8 @@ from tfgraft.passes.unroll_while import unroll_while
 @dataclass(frozen=True)
 class UnrollLoops:
     """Unrolls loops that count to a constant in one step, and the arrays of tensors that they read and write.
+
+    Of other loops the last output is read as the state that it is, where a list keeps it alone.
 
     Shapes must have been inferred; they are inferred anew if anything changed.
     """
@@ -31,7 +34,9 @@ class UnrollLoops:
         loops = 0
         while found := self._unroll(graph, ctx):
             loops += found
-        return PassResult(loops > 0, f"unrolled {loops} loops")
+        lists = self._read_states(graph, ctx)
+        read = f", read {lists} last outputs as states" if lists else ""
+        return PassResult(loops + lists > 0, f"unrolled {loops} loops{read}")
 
     def _unroll(self, graph: Graph, ctx: PassContext) -> int:
         loops = 0
@@ -48,3 +53,14 @@ class UnrollLoops:
             settle(graph, ctx)
             FoldShapes().run(graph, ctx)
         return loops
+
+    def _read_states(self, graph: Graph, ctx: PassContext) -> int:
+        lists = 0
+        for one in ctx.graphs(graph):
+            found = fold_last_outputs(one)
+            if found and one.name:
+                one.library.write_back(one)
+            lists += found
+        if lists:
+            settle(graph, ctx)
+        return lists
