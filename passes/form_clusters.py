@@ -20,6 +20,7 @@ from tfgraft.graph.views import const_info, const_source
 from tfgraft.passes.base import PassContext, PassResult
 from tfgraft.passes.bodies import taken_bodies
 from tfgraft.passes.contexts import NOWHERE, contexts
+from tfgraft.passes.devices import device_colours
 from tfgraft.passes.partition import partition
 from tfgraft.passes.tag_support import TAG, Tag
 from tfgraft.passes.work import is_light
@@ -85,7 +86,8 @@ class FormClusters:
         """Return the groups of candidates of one graph that are large enough, in topological order."""
         order = graph.topological()
         where = contexts(graph, order)
-        colours = {name: (graph.node(name).device, where.get(name, NOWHERE)) for name in candidates}
+        devices = device_colours(graph, candidates)
+        colours = {name: (device, where.get(name, NOWHERE)) for name, device in devices.items()}
         kept = []
         for group in partition(graph, colours, order):
             for part in self._cut(graph, group):

@@ -112,9 +112,9 @@ def _engine(graph: Graph, built: Built, strict: bool, kinds: tuple[str, ...]) ->
     # TensorFlow's eager runtime knows functions by name, across models: the name must say what is in it.
     segment = graph.library.unique_name(f"{PREFIX}_segment_{built.fingerprint}")
     graph.library.add(segment_function(graph, cluster, segment))
-    first = next(name for name in cluster.nodes if graph.node(name).op != "Const")
     name = graph.unique_name(f"{PREFIX}/{cluster.id}")
-    device = on_device(graph.node(first).device, kinds)
+    placed = {graph.node(n).device for n in cluster.nodes if graph.node(n).op != "Const"}
+    device = on_device("" if "" in placed else min(placed), kinds)
     if built.engine.call is not None:
         keep_functional(graph.library, segment)
         return call_node(graph, cluster, name, segment, device, built.engine.call)

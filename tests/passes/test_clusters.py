@@ -129,17 +129,38 @@ def test_what_only_a_control_edge_needs_is_not_lost(registry: Registry) -> None:
     np.testing.assert_array_equal(*[run(g, ["out:0"], {"x:0": X})[0] for g in (graph_def, result.graph_def)])
 
 
-def test_devices_do_not_mix(registry: Registry) -> None:
+def _placed(first: str, second: str) -> Any:
     def model() -> None:
-        a = x()
-        with tf.device("/device:CPU:0"):
-            b = chain(a, 3, "b")
-        tf.identity(chain(b, 3, "c"), name="out")
+        with tf.device(first):
+            y = chain(x(), 3, "b")
+        with tf.device(second):
+            y = chain(y, 3, "c")
+        tf.identity(y, name="out")
 
-    graph_def = build(model)
+    return build(model)
+
+
+def test_the_cpu_is_no_other_device_than_none(registry: Registry) -> None:
+    graph_def = _placed("/device:CPU:0", "")
     result = graft(graph_def, ["out:0"], registry=registry, grappler=())
-    assert [e.device for e in result.engines] == ["/device:CPU:0"] * 2, "this engine runs on the CPU, whatever else"
+    assert [e.device for e in result.engines] == ["/device:CPU:0"], "this engine runs on the CPU, whatever else"
     check(graph_def, result, ["out:0"], {"x:0": X})
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "clusters"),
+    [
+        ("/device:CPU:0", "/device:GPU:0", 2),
+        ("", "/device:GPU:0", 2),
+        ("/gpu:0", "/device:GPU:0", 1),
+        ("/cpu:0", "/device:CPU:0", 1),
+        ("/job:worker/task:1/cpu:0", "/job:worker/task:1/device:CPU:0", 1),
+        ("/job:worker/task:1/cpu:0", "/job:worker/task:2/cpu:0", 2),
+    ],
+)
+def test_devices_do_not_mix(first: str, second: str, clusters: int) -> None:
+    report = tfgraft.plan(_placed(first, second), outputs=["out:0"], engine="onnxruntime")
+    assert len(report.clusters) == clusters, str(report)
 
 
 def test_colocation_with_nodes_that_went_into_an_engine(registry: Registry) -> None:
