@@ -21,12 +21,16 @@ def slice_(ctx: OnnxContext, view: NodeView) -> None:
     """TF Slice -> Slice; a size of -1 takes all that is left."""
     begin, size = view.const(1), view.const(2)
     if begin is None or size is None:
-        start, count = int64(ctx, view, 1), int64(ctx, view, 2)
+        perm = ctx.perm_of(view, 0)
+        value, start, count = ctx.get(view, 0, perm), int64(ctx, view, 1), int64(ctx, view, 2)
+        if perm is not None:
+            start, count = (ctx.node("Gather", [each, ctx.ints(perm)]) for each in (start, count))
         stop = ctx.node("Add", [start, count])
         if size is None or np.any(size == -1):
+            # Not `LAST`, which OpenVINO loses where it computes with it.
             rest = ctx.node("Equal", [count, ctx.const(-1, "int64")])
-            stop = ctx.node("Where", [rest, ctx.const(LAST, "int64"), stop])
-        ctx.set(view, 0, ctx.node("Slice", [ctx.get(view, 0), start, stop]))
+            stop = ctx.node("Where", [rest, ctx.node("Shape", [value]), stop])
+        ctx.set(view, 0, ctx.node("Slice", [value, start, stop]), perm)
         return
     perm = ctx.perm_of(view, 0)
     value = ctx.get(view, 0, perm)

@@ -44,7 +44,6 @@ _IN_FLOAT = frozenset(
     {"Div", "FloorDiv", "TruncateDiv", "FloorMod", "Mod", "TruncateMod", "Sum", "Prod", "Mean", "Max", "Min"}
 )
 """Ops of integers that are computed in float32, which keeps 24 bits of them."""
-_SLICES = frozenset({"Slice", "StridedSlice"})
 _REFUSED = {
     "LRN": "OpenVINO's LRN gives other numbers.",
     "CropAndResize": "OpenVINO's RoiAlign gives other numbers.",
@@ -69,8 +68,8 @@ def check_limits(view: NodeView) -> Support:
         )
     if view.op == "PadV2" and not view.inputs[2].is_constant:
         return Unsupported("not-constant", "OpenVINO pads with constants alone.", "input 2")
-    computed = [i for i in (1, 2) if view.op in _SLICES and not view.inputs[i].is_constant]
-    if computed and (view.op == "Slice" or view.attr("shrink_axis_mask", 0)):
+    computed = [i for i in (1, 2) if view.op == "StridedSlice" and not view.inputs[i].is_constant]
+    if computed and view.attr("shrink_axis_mask", 0):
         return Unsupported(
             "not-constant", "OpenVINO loses the ends of slices that are computed.", f"input {computed[0]}"
         )
