@@ -43,6 +43,23 @@ def test_json_is_all_there_is_on_standard_output(graph: Path) -> None:
     assert done.stderr == ""
 
 
+def test_tensorflow_says_nothing(graph: Path, tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "tfgraft",
+        "optimize",
+        str(graph),
+        "-o",
+        str(tmp_path / "out.pb"),
+        "--engine",
+        "auto",
+    ]
+    loud = {**environment(), "TF_ENABLE_ONEDNN_OPTS": "1"}  # of which TensorFlow tells while it is imported
+    done = subprocess.run(command, capture_output=True, text=True, env=loud, timeout=300, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("name", ["out.pb", "out"])
 def test_a_result_runs_in_a_process_that_only_imports_the_runtime(name: str, graph: Path, tmp_path: Path) -> None:
     out = tmp_path / name

@@ -168,6 +168,8 @@ COMMANDS = {
     "ops": ops,
     "cache": cache,
 }
+WITHOUT_TENSORFLOW = frozenset({"cache"})
+"""Commands that do not import TensorFlow, which takes seconds."""
 
 
 def _arguments(args: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import os
 import signal
@@ -13,11 +14,11 @@ from collections.abc import Iterator, Sequence
 from types import FrameType
 
 from tfgraft.cli.codes import FAILED, INTERRUPTED
-from tfgraft.cli.commands import COMMANDS
+from tfgraft.cli.commands import COMMANDS, WITHOUT_TENSORFLOW
 from tfgraft.cli.parser import make_parser
 from tfgraft.cli.terminal import Terminal
 from tfgraft.errors import TfGraftError
-from tfgraft.quiet import quiet_python
+from tfgraft.quiet import quiet_python, quiet_stderr
 
 _LONGEST = 300
 
@@ -36,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         # Libraries that print must not spoil the result on standard output.
         with contextlib.redirect_stdout(sys.stderr), _quiet(args.debug), _noted(interrupts):
+            if not args.debug and args.command not in WITHOUT_TENSORFLOW:
+                _import_tensorflow()
             return COMMANDS[args.command](args, terminal)
     except KeyboardInterrupt:
         return _interrupted(terminal)
@@ -52,6 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED
     finally:
         terminal.close()
+
+
+def _import_tensorflow() -> None:
+    """Import TensorFlow with standard error closed to it: while it is imported it heeds no level of logging."""
+    with contextlib.suppress(ImportError), quiet_stderr():  # whoever needs it says what is missing
+        importlib.import_module("tensorflow")
 
 
 def _interrupted(terminal: Terminal) -> int:
