@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.ref import TensorRef
-from tfgraft.graph.views import PASS_THROUGH, const_value
+from tfgraft.graph.views import const_value, through
 
 _ADDITIONS = frozenset({"Add", "AddV2"})
-
-
-def through(graph: Graph, ref: TensorRef) -> TensorRef:
-    """Return where a tensor comes from, through nodes that pass it on, or into a TensorFlow 1 loop."""
-    while (graph.node(ref.node).op in PASS_THROUGH or graph.node(ref.node).op == "Enter") and ref.node not in graph.fed:
-        ref = graph.inputs(ref.node)[0]
-    return ref
 
 
 def number(graph: Graph, ref: TensorRef) -> int | None:

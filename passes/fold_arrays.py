@@ -17,9 +17,9 @@ from tfgraft.graph.edit import GraphEdit
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.node import Node
 from tfgraft.graph.ref import TensorRef
-from tfgraft.graph.views import PASS_THROUGH, const_node, const_source, const_value
+from tfgraft.graph.views import PASS_THROUGH, const_node, const_source, const_value, through
 from tfgraft.passes.contexts import contexts
-from tfgraft.passes.counting import number, through
+from tfgraft.passes.counting import number
 
 _HANDLE = 0
 """The output of TensorArrayV3 that is its handle; the other one is its flow."""

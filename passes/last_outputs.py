@@ -12,8 +12,8 @@ import numpy as np
 from tfgraft.graph.functions import LOOPS
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.ref import TensorRef
-from tfgraft.graph.views import const_source, const_value
-from tfgraft.passes.counting import number, through
+from tfgraft.graph.views import const_source, const_value, through
+from tfgraft.passes.counting import number
 from tfgraft.passes.fold_arrays import expand
 
 

@@ -10,7 +10,8 @@ from tfgraft.graph.edit import GraphEdit
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.node import Node
 from tfgraft.graph.ref import TensorRef
-from tfgraft.passes.counting import added, compared, number, through
+from tfgraft.graph.views import through
+from tfgraft.passes.counting import added, compared, number
 
 
 @dataclass(frozen=True)

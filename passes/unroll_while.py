@@ -6,8 +6,8 @@ from tfgraft.graph.functions import LOOPS
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.node import Node
 from tfgraft.graph.ref import TensorRef
-from tfgraft.graph.views import needed
-from tfgraft.passes.counting import added, compared, number, through
+from tfgraft.graph.views import needed, through
+from tfgraft.passes.counting import added, compared, number
 from tfgraft.passes.inline import Replacement, inline
 from tfgraft.passes.trace import Body
 

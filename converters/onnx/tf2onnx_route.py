@@ -184,8 +184,12 @@ def _try(node: OneNode) -> _Outcome:
 
 def _try_outputs(node: OneNode, outputs: tuple[str, ...]) -> _Outcome:
     from tfgraft.converters.onnx.probe import probe
+    from tfgraft.converters.onnx.recurrent import recurrent_model
     from tfgraft.converters.onnx.tf2onnx_model import to_model
 
+    layer = recurrent_model(node, outputs) if node.library else None
+    if layer is not None and probe(node, layer, outputs) == SUPPORTED:  # with numbers that were compared
+        return _Outcome(SUPPORTED, layer, outputs)
     model = to_model(node, outputs)
     if isinstance(model, Unsupported):
         return _Outcome(model)

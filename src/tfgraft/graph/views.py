@@ -49,6 +49,13 @@ def const_info(node: Node) -> TensorInfo:
     return TensorInfo(dtypes.name_of(tensor.dtype), tuple(d.size for d in tensor.tensor_shape.dim))
 
 
+def through(graph: Graph, ref: TensorRef) -> TensorRef:
+    """Return where a tensor comes from, through nodes that pass it on, or into a TensorFlow 1 loop."""
+    while (graph.node(ref.node).op in PASS_THROUGH or graph.node(ref.node).op == "Enter") and ref.node not in graph.fed:
+        ref = graph.inputs(ref.node)[0]
+    return ref
+
+
 def const_source(graph: Graph, ref: TensorRef) -> Node | None:
     """Return the Const node that a tensor comes from, through pass-through nodes at most, else None."""
     node = graph.node(ref.node)
