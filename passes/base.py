@@ -90,6 +90,20 @@ class PassContext:
         bodies = (graph.library.body(name) for name in names)
         return [graph, *(b for b in bodies if b is not None)]
 
+    def rewrite(self, graph: Graph, change: Callable[[Graph], int]) -> int:
+        """Apply a change to all of `graphs`, and keep what it changes in functions; return how much it changed in all.
+
+        Args:
+            change: changes one graph, and returns how many places it changed.
+        """
+        total = 0
+        for one in self.graphs(graph):
+            count = change(one)
+            if count and one.name:
+                one.library.write_back(one)
+            total += count
+        return total
+
     def say(self, origin: str, severity: str, code: str, message: str, **where: str) -> None:
         """Note a diagnostic."""
         self.diagnostics.append(Diagnostic(severity, code, message, origin=origin, **where))

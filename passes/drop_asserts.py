@@ -28,12 +28,7 @@ class DropAsserts:
 
     def run(self, graph: Graph, ctx: PassContext) -> PassResult:
         """Drop them in function bodies too."""
-        count = 0
-        for one in ctx.graphs(graph):
-            dropped = _drop(one)
-            if dropped and one.name:
-                one.library.write_back(one)
-            count += dropped
+        count = ctx.rewrite(graph, _drop)
         if count:
             Prune().run(graph, ctx)  # what they would have printed
         return PassResult(count > 0, f"dropped {count} asserts")

@@ -43,13 +43,12 @@ class FoldBranches:
         return PassResult(count > 0, f"folded {count} branches")
 
     def _calls(self, graph: Graph, ctx: PassContext) -> int:
-        count = 0
-        for one in ctx.graphs(graph):
+        def take(one: Graph) -> int:
             found = [Replacement(node.name, body) for node in one if (body := _taken(one, node)) is not None]
-            if inline(one, found) and one.name:
-                one.library.write_back(one)
-            count += len(found)
-        return count
+            inline(one, found)
+            return len(found)
+
+        return ctx.rewrite(graph, take)
 
 
 def _switches(graph: Graph, ctx: PassContext) -> int:

@@ -59,12 +59,7 @@ class FoldScales:
 
     def run(self, graph: Graph, ctx: PassContext) -> PassResult:
         """Fold."""
-        count = 0
-        for one in ctx.graphs(graph):
-            here = sum(_fold(one, node.name) for node in list(one) if node.op in _KERNELS)
-            if here and one.name:
-                one.library.write_back(one)
-            count += here
+        count = ctx.rewrite(graph, lambda one: sum(_fold(one, node.name) for node in list(one) if node.op in _KERNELS))
         if count:
             Prune().run(graph, ctx)
         return PassResult(count > 0, f"folded {count} scales")

@@ -49,13 +49,7 @@ class FoldShapes:
         return PassResult(count > 0, f"folded {count} nodes")
 
     def _fold(self, graph: Graph, ctx: PassContext) -> int:
-        count = 0
-        for one in ctx.graphs(graph):
-            folded = _fold(one)
-            if folded and one.name:
-                one.library.write_back(one)
-            count += folded
-        return count
+        return ctx.rewrite(graph, _fold)
 
 
 def settle(graph: Graph, ctx: PassContext) -> None:

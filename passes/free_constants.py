@@ -34,17 +34,16 @@ class FreeConstants:
 
     def run(self, graph: Graph, ctx: PassContext) -> PassResult:
         """Drop such edges, in function bodies too."""
-        freed = 0
-        for one in ctx.graphs(graph):
-            if not any(_has_edge(one, node.name) for node in one):
-                continue
-            order = one.topological()
-            where = contexts(one, order)
-            changes = _free(one, order, where) + _let_go(one, order, where)
-            if changes and one.name:
-                one.library.write_back(one)
-            freed += changes
+        freed = ctx.rewrite(graph, _drop_edges)
         return PassResult(freed > 0, f"dropped control edges of {freed} nodes")
+
+
+def _drop_edges(graph: Graph) -> int:
+    if not any(_has_edge(graph, node.name) for node in graph):
+        return 0
+    order = graph.topological()
+    where = contexts(graph, order)
+    return _free(graph, order, where) + _let_go(graph, order, where)
 
 
 def _has_edge(graph: Graph, name: str) -> bool:

@@ -46,18 +46,18 @@ class FuseDilations:
 
     def run(self, graph: Graph, ctx: PassContext) -> PassResult:
         """Fuse, in function bodies too."""
-        count = 0
-        for one in ctx.graphs(graph):
-            found = [m for node in list(one) if node.op == "BatchToSpaceND" and (m := _match(one, node.name))]
-            for match in found:
-                _rewrite(one, match)
-            if found and one.name:
-                one.library.write_back(one)
-            count += len(found)
+        count = ctx.rewrite(graph, _fuse)
         if count:
             Prune().run(graph, ctx)
             InferShapes().run(graph, ctx)
         return PassResult(count > 0, f"fused {count} dilated convolutions")
+
+
+def _fuse(graph: Graph) -> int:
+    found = [m for node in list(graph) if node.op == "BatchToSpaceND" and (m := _match(graph, node.name))]
+    for match in found:
+        _rewrite(graph, match)
+    return len(found)
 
 
 def _match(graph: Graph, last: str) -> _Match | None:

@@ -34,12 +34,7 @@ class JoinQuantizers:
 
     def run(self, graph: Graph, ctx: PassContext) -> PassResult:
         """Join."""
-        count = 0
-        for one in ctx.graphs(graph):
-            here = sum(_join(one, node) for node in list(one) if node.op == "Dequantize")
-            if here and one.name:
-                one.library.write_back(one)
-            count += here
+        count = ctx.rewrite(graph, lambda one: sum(_join(one, node) for node in list(one) if node.op == "Dequantize"))
         if count:
             Prune().run(graph, ctx)
         return PassResult(count > 0, f"joined {count} pairs of quantizing nodes")

@@ -34,33 +34,17 @@ class UnrollLoops:
         loops = 0
         while found := self._unroll(graph, ctx):
             loops += found
-        lists = self._read_states(graph, ctx)
+        lists = ctx.rewrite(graph, fold_last_outputs)
+        if lists:
+            settle(graph, ctx)
         read = f", read {lists} last outputs as states" if lists else ""
         return PassResult(loops + lists > 0, f"unrolled {loops} loops{read}")
 
     def _unroll(self, graph: Graph, ctx: PassContext) -> int:
-        loops = 0
-        for one in ctx.graphs(graph):
-            found = unroll_frames(one) + unroll_while(one)
-            if found and one.name:
-                one.library.write_back(one)
-            loops += found
+        loops = ctx.rewrite(graph, lambda one: unroll_frames(one) + unroll_while(one))
         if loops:
             settle(graph, ctx)  # the counters are constants now
-            for one in ctx.graphs(graph):
-                if fold_arrays(one) and one.name:
-                    one.library.write_back(one)
+            ctx.rewrite(graph, fold_arrays)
             settle(graph, ctx)
             FoldShapes().run(graph, ctx)
         return loops
-
-    def _read_states(self, graph: Graph, ctx: PassContext) -> int:
-        lists = 0
-        for one in ctx.graphs(graph):
-            found = fold_last_outputs(one)
-            if found and one.name:
-                one.library.write_back(one)
-            lists += found
-        if lists:
-            settle(graph, ctx)
-        return lists
