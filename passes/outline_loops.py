@@ -36,14 +36,7 @@ class OutlineLoops:
     def run(self, graph: Graph, ctx: PassContext) -> PassResult:
         """Outline, in function bodies too."""
         sets = sets_of(ctx.registry, ctx.engine, ctx.options)
-        count = 0
-        for one in ctx.graphs(graph):
-            changed = False
-            for region in _regions(one):
-                changed |= self._outline(one, region, ctx, sets)
-                count += changed
-            if changed and one.name:
-                one.library.write_back(one)
+        count = ctx.rewrite(graph, lambda one: sum(self._outline(one, region, ctx, sets) for region in _regions(one)))
         return PassResult(count > 0, f"outlined {count} loops")
 
     def _outline(self, graph: Graph, region: Sequence[str], ctx: PassContext, sets: tuple[str, ...]) -> bool:

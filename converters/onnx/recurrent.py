@@ -15,14 +15,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 
-from tfgraft.converters.onnx.context import IR_VERSION, OPSET
+from tfgraft.converters.onnx.context import OnnxContext
+from tfgraft.converters.onnx.slicing import LAST
 from tfgraft.graph.functions import LOOPS
 from tfgraft.graph.graph import Graph
 from tfgraft.graph.graphdef import from_graph_def
 from tfgraft.graph.one_node import OneNode
 from tfgraft.graph.ref import TensorRef
+from tfgraft.graph.view import TensorInfo
 from tfgraft.graph.views import const_source, const_value, through
 
 Array = NDArray[Any]
@@ -35,6 +36,9 @@ _KINDS = {
 """What cell has which activations; of others the defaults of ONNX's ops would not be right."""
 _GATES = {"LSTM": (0, 3, 1, 2), "GRU": (0, 1, 2), "RNN": (0,)}
 """Where ONNX's gates (LSTM: input, output, forget, cell) are among Keras's (input, forget, cell, output)."""
+_DIRECTIONS = (1, 0, 0)
+"""Which dimension of ONNX's outputs (all steps, the last state, the last memory) has the directions, of which one is
+used."""
 _ADDITIONS = ("Add", "AddV2", "BiasAdd")
 _PARTS = frozenset(
     {"Const", "_Arg", "Identity", "NoOp", "TensorListGetItem", "TensorListSetItem", "MatMul", "Mul", "Sub", "Split"}
@@ -174,58 +178,56 @@ class _Emitter:
 
     def __init__(self, loop: _Loop) -> None:
         self.loop = loop
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
+        self.ctx = OnnxContext()
 
     def model(self, node: OneNode, outputs: Sequence[str]) -> Any | None:
-        loop = self.loop
+        loop, ctx = self.loop, self.ctx
         before = loop.graph.inputs(loop.name)
         filled = loop.graph.node(through(loop.graph, before[loop.sequence]).node)
         states = [before[place] for place in (loop.state, loop.memory) if place is not None]
         if filled.op != "TensorListFromTensor":
             return None
+        ctx.begin(loop.name)
         sequence = self._value(loop.graph.inputs(filled.name)[0])
         begin = [self._value(ref) for ref in states]
-        made = [self._result(ref) for ref in loop.graph.inputs("node")[: len(outputs)]]
-        if sequence is None or None in begin or None in made:
+        wanted = [self._result(ref) for ref in loop.graph.inputs("node")[: len(outputs)]]
+        if sequence is None or None in begin or None in wanted:
             return None
-        initial = [self._node("Unsqueeze", str(value), self._ints(0)) for value in begin]
-        self._recurrence(sequence, initial)
-        for result, name in zip(made, outputs, strict=True):
-            assert result is not None
-            self.nodes.append(helper.make_node("Squeeze", [result[0], self._ints(result[1])], [name]))
-        inputs = [_info(f"in{i}:0", node.inputs[i].dtype, node.inputs[i].shape) for i in node.data]
-        results = [_info(name, "float32", None) for name in outputs]
-        graph = helper.make_graph(self.nodes, "recurrent", inputs, results, self.constants)
-        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+        made = self._recurrence(sequence, [ctx.node("Unsqueeze", [str(value), ctx.ints([0])]) for value in begin])
+        for place, name in zip(wanted, outputs, strict=True):
+            assert place is not None
+            ctx.node("Squeeze", [made[place], ctx.ints([_DIRECTIONS[place]])])
+            ctx.nodes[-1].output[0] = name
+        slots = {f"in{i}:0": node.inputs[i] for i in node.data}
+        inputs = [ctx.value_info(name, TensorInfo(slot.dtype, slot.shape)) for name, slot in slots.items()]
+        return ctx.model(inputs, [ctx.value_info(name, TensorInfo("float32", None)) for name in outputs])
 
-    def _recurrence(self, sequence: str, initial: list[str]) -> None:
-        loop = self.loop
-        width = loop.recurrent.shape[0]
+    def _recurrence(self, sequence: str, initial: list[str]) -> Sequence[str]:
+        loop, ctx = self.loop, self.ctx
         zeros = np.zeros(loop.kernel.shape[1], np.float32)
         biases = [self._gates(zeros if bias is None else bias) for bias in loop.biases]
-        inputs = [
-            sequence,
-            self._const(self._gates(loop.kernel.T)[None]),
-            self._const(self._gates(loop.recurrent.T)[None]),
-        ]
-        inputs += [self._const(np.concatenate(biases)[None]), "", *initial]
-        more: dict[str, Any] = {"linear_before_reset": int(loop.resets_after)} if loop.kind == "GRU" else {}
-        if loop.kind == "RNN":
-            more["activations"] = [loop.activation]
-        made = ["all", "state", *(["memory"] if loop.kind == "LSTM" else [])]
-        self.nodes.append(helper.make_node(loop.kind, inputs, made, hidden_size=width, **more))
+        weights = [self._gates(loop.kernel.T), self._gates(loop.recurrent.T), np.concatenate(biases)]
+        inputs = [sequence, *(ctx.const(value[None]) for value in weights), "", *initial]
+        made: Sequence[str] = ctx.node(
+            loop.kind,
+            inputs,
+            outputs=3 if loop.kind == "LSTM" else 2,
+            hidden_size=loop.recurrent.shape[0],
+            linear_before_reset=int(loop.resets_after) if loop.kind == "GRU" else None,
+            activations=[loop.activation] if loop.kind == "RNN" else None,
+        )
+        return made
 
     def _gates(self, value: Array) -> Array:
         parts = np.split(value, len(_GATES[self.loop.kind]))
-        return np.ascontiguousarray(np.concatenate([parts[i] for i in _GATES[self.loop.kind]]))
+        return np.concatenate([parts[i] for i in _GATES[self.loop.kind]])
 
-    def _result(self, ref: TensorRef) -> tuple[str, int] | None:
-        """Return the output of the recurrence that a tensor is, and which of its dimensions is too much."""
+    def _result(self, ref: TensorRef) -> int | None:
+        """Return which output of the recurrence a tensor is; see `_DIRECTIONS`."""
         loop, graph = self.loop, self.loop.graph
         ref = through(graph, ref)
         if ref.node == loop.name:
-            return {loop.state: ("state", 0), loop.memory: ("memory", 0)}.get(ref.port)
+            return {loop.state: 1, loop.memory: 2}.get(ref.port)
         if graph.node(ref.node).op != "TensorListStack":
             return None
         kept = through(graph, graph.inputs(ref.node)[0])
@@ -233,43 +235,24 @@ class _Emitter:
         if not write or loop.body.node(write).op != "TensorListSetItem":
             return None
         written = through(loop.body, loop.body.inputs(write)[2])
-        return ("all", 1) if written == through(loop.body, loop.body.fetches[loop.state]) else None
+        return 0 if written == through(loop.body, loop.body.fetches[loop.state]) else None
 
     def _value(self, ref: TensorRef) -> str | None:
         """Return the name of a tensor from outside of the loop: an input, a constant, or a reversed sequence."""
-        graph = self.loop.graph
+        graph, ctx = self.loop.graph, self.ctx
         ref = through(graph, ref)
         node = graph.node(ref.node)
         if node.op == "Placeholder":
             return str(TensorRef(node.name))
         const = const_source(graph, ref)
         if const is not None:
-            return self._const(const_value(const))
+            return ctx.const(const_value(const))
         if node.op != "ReverseV2":
             return None
         value, axes = graph.inputs(node.name)
         turned, along = self._value(value), const_source(graph, axes)
         if turned is None or along is None:
             return None
-        axis = [int(a) for a in const_value(along).reshape(-1)]
-        ends = self._ints(*[-1] * len(axis)), self._ints(*[-(2**63)] * len(axis))
-        return self._node("Slice", turned, *ends, self._ints(*axis), self._ints(*[-1] * len(axis)))
-
-    def _node(self, op: str, *inputs: str) -> str:
-        name = f"made_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(op, inputs, [name]))
-        return name
-
-    def _const(self, value: Array) -> str:
-        name = f"const_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
-        return name
-
-    def _ints(self, *values: int) -> str:
-        return self._const(np.array(values, np.int64))
-
-
-def _info(name: str, dtype: str, shape: Sequence[int] | None) -> Any:
-    kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype)) if dtype != "float32" else TensorProto.FLOAT
-    dims = None if shape is None else [None if d < 0 else d for d in shape]
-    return helper.make_tensor_value_info(name, kind, dims)
+        axis = const_value(along).reshape(-1)
+        last, first, back = (ctx.ints([bound] * len(axis)) for bound in (LAST, -LAST, -1))
+        return ctx.node("Slice", [turned, last, first, ctx.ints(axis), back])
