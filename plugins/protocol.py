@@ -25,7 +25,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class DeviceArray:
-    """A tensor in the memory of a CUDA device: C-contiguous, owned by TensorFlow.
+    """A tensor in the memory of a CUDA device: C-contiguous, owned by who calls the engine.
 
     Args:
         address: the device pointer; it may be 0 for a tensor without elements.

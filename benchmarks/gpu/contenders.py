@@ -74,6 +74,7 @@ def contenders(net: Net, nhwc: bool) -> Iterator[tuple[str, Callable[[], Contend
     for precision in ("FP32", "FP16"):
         name = f"tfgraft {precision}"
         yield name, partial(_grafted, name, net, precision, layout)
+        yield f"{name} predictor", partial(_predictor, f"{name} predictor", net, precision, layout)
         yield f"{name} engine alone", partial(_engine_alone, f"{name} engine alone", net, precision, layout)
     yield "tfgraft xla", partial(_xla, net)
 
@@ -93,6 +94,23 @@ def _grafted(name: str, net: Net, precision: str, settings: dict[str, str]) -> C
     loaded = grafted.loaded
     function = make_function(graph_def, loaded.inputs, loaded.outputs)
     return Contender(name, partial(_called, function, waits=False), inside)
+
+
+def _predictor(name: str, net: Net, precision: str, settings: dict[str, str]) -> Contender:
+    grafted, _ = _optimized(net, precision, settings)
+    predict = grafted.predictor()
+
+    def call(x: Any) -> tuple[Call, Call]:
+        with tf.device("/GPU:0"):
+            fed = tf.identity(tf.constant(x))
+        last: list[Any] = []
+
+        def once() -> None:
+            last[:] = predict(fed)
+
+        return once, lambda: last[0].numpy()
+
+    return Contender(name, call)
 
 
 def _optimized(net: Net, precision: str, settings: dict[str, str]) -> tuple[tfgraft.Grafted, Step]:

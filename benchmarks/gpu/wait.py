@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import time
 from collections.abc import Callable
 
 from tfgraft.plugins.protocol import Device
 from tfgraft.runtime.capi import COMPUTE
+from tfgraft.runtime.cuda import Cuda
 from tfgraft.runtime.kernel import callbacks
 from tfgraft.runtime.process import current
 from tfgraft.runtime.register import register_kernel
@@ -17,23 +17,14 @@ _TIMED = "tfgraft_timed"
 
 
 def waiter() -> Callable[[], None]:
-    """Return a function that waits for all work on the first GPU, for the calling thread.
+    """Return a function that waits for all work on the first GPU; it raises CudaError."""
+    cuda = Cuda()
 
-    Raises:
-        RuntimeError: the CUDA driver refuses.
-    """
-    library = ctypes.CDLL("libcuda.so.1")
-    device, context = ctypes.c_int(), ctypes.c_void_p()
+    def wait() -> None:
+        with cuda.current(0):
+            cuda.synchronize()
 
-    def check(code: int) -> None:
-        if code:
-            raise RuntimeError(f"the CUDA driver says {code}")
-
-    check(library.cuInit(0))
-    check(library.cuDeviceGet(ctypes.byref(device), 0))
-    check(library.cuDevicePrimaryCtxRetain(ctypes.byref(context), device))
-    check(library.cuCtxSetCurrent(context))
-    return lambda: check(library.cuCtxSynchronize())
+    return wait
 
 
 @functools.cache

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from tfgraft.dlpack import view
 from tfgraft.errors import FeedError, listing, nearest
 from tfgraft.gate import make_gate
 from tfgraft.load.model import LoadedModel, NamedTensor, signature_keys
-from tfgraft.plugins.protocol import Array
+from tfgraft.plugins.protocol import Array, DeviceArray
 
 
 class Arguments:
@@ -38,8 +39,7 @@ class Arguments:
         Raises:
             FeedError: there are too many or too few, or one has the wrong type or shape.
         """
-        if len(values) != self._count:
-            self._miscounted(values)
+        self.check_count(values)
         arrays = [slot.accept(value) for slot, value in zip(self.slots, values, strict=True)]
         if not self.gate.fits(arrays):
             for i, (slot, array) in enumerate(zip(self.slots, arrays, strict=True)):
@@ -75,7 +75,10 @@ class Arguments:
             raise FeedError(f"No value is given for {listing(missing)}.", self._all())
         return [found[i] for i in range(self._count)]
 
-    def _miscounted(self, values: Sequence[Any]) -> None:
+    def check_count(self, values: Sequence[Any]) -> None:
+        """Raise FeedError if there are too many values or too few."""
+        if len(values) == self._count:
+            return
         if len(values) < self._count:
             missing = listing(map(repr, self.inputs[len(values) :]))
             raise FeedError(f"No value is given for {missing}.", self._all())
@@ -108,15 +111,34 @@ class Slot:
             FeedError: it has the wrong type or shape.
         """
         array = self._typed(value)
-        declared, shape = self.spec.shape, array.shape
-        if declared is not None and not (
-            len(declared) == len(shape) and all(d < 0 or d == s for d, s in zip(declared, shape, strict=True))
-        ):
-            raise FeedError(f"Input {self.text} is given a value of shape {list(shape)}.")
+        self._check_shape(array.shape)
         if array.flags.c_contiguous and array.flags.aligned:
             return array
         # Keeps arrays of rank 0 as they are, where np.ascontiguousarray does not.
         return np.require(array, requirements=("C", "A"))
+
+    def borrow(self, value: Any) -> tuple[Any, DeviceArray]:
+        """Return a DLPack capsule of a value in a GPU's memory, and the tensor in it, which lives as the capsule does.
+
+        Raises:
+            FeedError: its library does not give it away, it has the wrong type or shape, or it is not C-contiguous.
+        """
+        try:
+            capsule = value.__dlpack__()
+            array = view(capsule)
+        except Exception as error:  # libraries have exceptions of their own
+            raise FeedError(f"The value given for input {self.text} cannot be taken: {error}.") from error
+        if array.dtype != self.dtype:
+            raise FeedError(f"Input {self.text} is given a value of type {array.dtype}.")
+        self._check_shape(array.shape)
+        return capsule, array
+
+    def _check_shape(self, shape: tuple[int, ...]) -> None:
+        declared = self.spec.shape
+        if declared is not None and not (
+            len(declared) == len(shape) and all(d < 0 or d == s for d, s in zip(declared, shape, strict=True))
+        ):
+            raise FeedError(f"Input {self.text} is given a value of shape {list(shape)}.")
 
     def _typed(self, value: Any) -> Array:
         array = self._array(value)

@@ -84,7 +84,8 @@ class Grafted:
         Where engines compute the whole model, calls go straight to them, and TensorFlow takes no part in them; else
         they run `function()`. Inputs are NumPy arrays, or whatever has `__dlpack__`, in the order of `inputs`, which
         gives the list of outputs as `function()` does; or by the names of the signature, as keywords or as one dict,
-        which gives a dict. It is made once, and may be called from several threads.
+        which gives a dict. Of inputs in the memory of a GPU the outputs are there too, to be taken by DLPack. It is
+        made once, and may be called from several threads.
 
         Calls raise `FeedError` where an input is missing or has the wrong type or shape; see `Predictor`.
         """

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from tfgraft.arguments import Arguments, Slot
+from tfgraft.device_path import DevicePath
 from tfgraft.direct import Direct, find_direct
+from tfgraft.dlpack import gpu_of
 from tfgraft.load.model import LoadedModel
 from tfgraft.plugins.protocol import Array
 
 if TYPE_CHECKING:
+    from tfgraft.runtime.device_tensor import DeviceMemory
     from tfgraft.runtime.host_engine import HostEngine
 
 _Run = Callable[[Sequence[Array]], list[Array]]
@@ -30,7 +33,9 @@ class _Calls(NamedTuple):
 
 
 class Predictor:
-    """Calls a model with arrays in host memory and returns arrays of its own; see `Grafted.predictor`. Thread-safe.
+    """Calls a model with arrays and returns new ones, in the memory of the host or a GPU; see `Grafted.predictor`.
+
+    It may be called from several threads.
 
     Where engines compute the whole model, TensorFlow takes no part in a call. An engine that fails is answered for
     by the native segment, once per cause with a warning and always with a count in `tfgraft.runtime.counters()`, or
@@ -40,17 +45,23 @@ class Predictor:
         graph_def: the grafted graph.
         loaded: the model that it was made from.
         function: makes the function to call where there is no direct path.
+        memory: the driver of GPUs, CUDA's by default.
     """
 
-    def __init__(self, graph_def: Any, loaded: LoadedModel, function: Callable[[], Any]) -> None:
+    def __init__(
+        self, graph_def: Any, loaded: LoadedModel, function: Callable[[], Any], memory: DeviceMemory | None = None
+    ) -> None:
         self._arguments = Arguments(loaded)
         self._fits = self._arguments.gate.fits
-        calls = _engine_calls(graph_def, loaded, self._arguments.slots)
+        direct = find_direct(graph_def, loaded)
+        library = graph_def.library.SerializeToString
+        calls = _engine_calls(direct, library, self._arguments.slots)
         self._is_direct = calls is not None
         if calls is None:
             run = _function_run(loaded, function())
             calls = _Calls(run, run)
         self._compute, self._run, self._engine = calls
+        self._on_gpu = DevicePath(direct, library, self._arguments.slots, function, memory)
 
     @property
     def is_direct(self) -> bool:
@@ -62,17 +73,18 @@ class Predictor:
 
         Args:
             values: the inputs in order, or one mapping with all of them by name: NumPy arrays, whatever has
-                `__dlpack__` (tensors of PyTorch, JAX or TensorFlow in host memory, which are not copied), or nested
-                lists and numbers.
+                `__dlpack__` (tensors of PyTorch, JAX or TensorFlow, which are not copied), or nested lists and numbers.
+                All are in host memory, or all in the memory of one GPU.
             named: the inputs by name.
 
         Returns:
             The list of outputs if the inputs were given in order, else a dict of the outputs by name. The names are
             those of the model's signature; a model without one has those that it would be saved with. Every array is
-            a new one.
+            a new one: of NumPy where the inputs are in host memory, else a
+            `tfgraft.runtime.device_tensor.DeviceTensor`, or TensorFlow's tensor where TensorFlow takes part.
 
         Raises:
-            FeedError: an input is missing, unknown, or of the wrong type or shape.
+            FeedError: an input is missing, unknown, of the wrong type or shape, or in another place than the rest.
             EngineError: the engine failed, and the model was made with `strict=True`.
         """
         given: Sequence[Any] = values
@@ -92,7 +104,11 @@ class Predictor:
         by_name = bool(named)
         if not named and len(values) == 1 and isinstance(values[0], Mapping):
             given, by_name = self._arguments.by_name(values, named), True
-        results = self._run(self._arguments.in_order(given))
+        if any(gpu_of(value) is not None for value in given):
+            self._arguments.check_count(given)
+            results = self._on_gpu.run(given)
+        else:
+            results = self._run(self._arguments.in_order(given))
         return dict(zip(self._arguments.outputs, results, strict=True)) if by_name else results
 
     def __repr__(self) -> str:
@@ -100,16 +116,15 @@ class Predictor:
         return f"Predictor({how}: {', '.join(self._arguments.inputs)} -> {', '.join(self._arguments.outputs)})"
 
 
-def _engine_calls(graph_def: Any, loaded: LoadedModel, slots: Sequence[Slot]) -> _Calls | None:
+def _engine_calls(direct: Direct | None, library: Callable[[], bytes], slots: Sequence[Slot]) -> _Calls | None:
     """Return how to compute the outputs by the engines of a model, None if it has none that may be called so."""
-    direct = find_direct(graph_def, loaded)
     if direct is None:
         return None
     from tfgraft.runtime import host_engine
 
     engines = []
     for step in direct.steps:
-        engine = host_engine(step.node, step.weights, graph_def.library.SerializeToString)
+        engine = host_engine(step.node, step.weights, library)
         if engine is None:
             return None
         engines.append(engine)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +23,7 @@ from tfgraft.plugins.protocol import (
     DeviceOutputs,
 )
 from tfgraft.registry.support import SUPPORTED, Support
+from tfgraft.runtime.cuda import CudaError
 from tfgraft.runtime.kernel import callbacks
 from tfgraft.runtime.process import current
 from tfgraft.runtime.register import register_kernel
@@ -38,9 +41,41 @@ def host(array: DeviceArray) -> Array:
 
 @dataclass
 class HostMemory:
-    """The memory of the device; it notes the order of what is done."""
+    """The memory of the device; it notes the order of what is done.
+
+    Args:
+        room: so many bytes it has for tensors of its own.
+    """
 
     done: list[str] = field(default_factory=list)
+    room: int = 1 << 30
+    pieces: dict[int, Any] = field(default_factory=dict)
+    contexts: threading.local = field(default_factory=threading.local)
+
+    @contextmanager
+    def current(self, ordinal: int) -> Iterator[None]:
+        """Note that the thread may use it."""
+        before = getattr(self.contexts, "ordinal", None)
+        self.contexts.ordinal = ordinal
+        yield
+        self.contexts.ordinal = before
+
+    def allocate(self, nbytes: int) -> int:
+        """Return the address of new memory, if there is room."""
+        assert self.contexts.ordinal is not None, "no context is current"
+        self.done.append("allocate")
+        if sum(len(piece) for piece in self.pieces.values()) + nbytes > self.room:
+            raise CudaError("cuMemAlloc_v2: CUDA_ERROR_OUT_OF_MEMORY")
+        piece = (ctypes.c_char * nbytes)()
+        address = ctypes.addressof(piece)
+        self.pieces[address] = piece
+        return address
+
+    def free(self, address: int) -> None:
+        """Give memory back."""
+        assert self.contexts.ordinal is not None, "no context is current"
+        self.done.append("free")
+        del self.pieces[address]
 
     def synchronize(self) -> None:
         """Nothing is under way."""

@@ -12,10 +12,12 @@ import tensorflow as tf
 
 from tfgraft.plugins.protocol import Array, EngineBuilder, device_kinds
 from tfgraft.runtime.counters import Counters, EngineCounters
+from tfgraft.runtime.device_engine import DeviceEngine
+from tfgraft.runtime.device_tensor import DevicePool
 from tfgraft.runtime.engines import UnknownEngine
 from tfgraft.runtime.functions import add_functions
 from tfgraft.runtime.host_engine import HostEngine
-from tfgraft.runtime.node import OP_NAME, engine_node_def
+from tfgraft.runtime.node import OP_NAME, engine_node_def, read_metadata
 from tfgraft.runtime.register import register
 
 NAMESPACE = "TfGraft"
@@ -65,6 +67,24 @@ def host_engine(node: Any, weights: Callable[[], Sequence[Array]], library: Call
     return HostEngine(_PROCESS, node, weights, library)
 
 
+def device_engine(
+    node: Any, weights: Callable[[], Sequence[Array]], library: Callable[[], bytes], pool: DevicePool
+) -> DeviceEngine | None:
+    """Return an engine node's engine on the GPU of a pool, to be called without TensorFlow; see `host_engine`.
+
+    None if its builder is not known here, or makes engines for the CPU only.
+    """
+    attr = node.attr
+    name, signature = attr["engine"].s.decode(), read_metadata(attr["metadata"].s)
+    try:
+        builder = find_engine(name)
+    except UnknownEngine:
+        return None
+    if "GPU" not in device_kinds(builder, signature.built(name, attr["payload"].s)):
+        return None
+    return DeviceEngine(_PROCESS, node, weights, library, pool)
+
+
 def counters() -> Counters:
     """Return a snapshot of how often each engine node ran, loaded and fell back to its native segment, by name."""
     return _PROCESS.counters.snapshot()
@@ -88,6 +108,7 @@ __all__ = [
     "UnknownEngine",
     "add_functions",
     "counters",
+    "device_engine",
     "engine_node_def",
     "find_engine",
     "host_engine",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_uint, c_uint64, c_void_p
 from typing import Any
 
@@ -22,8 +23,13 @@ _PROTOTYPES: dict[str, tuple[Any, ...]] = {
     "cuDeviceTotalMem_v2": (POINTER(c_size_t), c_int),
     "cuCtxGetDevice": (POINTER(c_int),),
     "cuCtxSynchronize": (),
+    "cuCtxPushCurrent_v2": (c_void_p,),
+    "cuCtxPopCurrent_v2": (POINTER(c_void_p),),
+    "cuDevicePrimaryCtxRetain": (POINTER(c_void_p), c_int),
     "cuDeviceGetAttribute": (POINTER(c_int), c_int, c_int),
     "cuDeviceGetName": (c_void_p, c_int, c_int),
+    "cuMemAlloc_v2": (POINTER(c_uint64), c_size_t),
+    "cuMemFree_v2": (c_uint64,),
     "cuMemcpyDtoH_v2": (c_void_p, c_uint64, c_size_t),
     "cuMemcpyHtoD_v2": (c_uint64, c_void_p, c_size_t),
     "cuMemcpyDtoDAsync_v2": (c_uint64, c_uint64, c_size_t, c_void_p),
@@ -55,6 +61,32 @@ class Cuda:
     def __init__(self) -> None:
         self._library: Any = None
         self._functions: dict[str, Any] = {}
+        self._contexts: dict[int, int] = {}
+
+    @contextmanager
+    def current(self, ordinal: int) -> Iterator[None]:
+        """Make a device's primary context, which all libraries share, the calling thread's for a while."""
+        if ordinal not in self._contexts:
+            device, context = c_int(), c_void_p()
+            self._call("cuInit", 0)
+            self._call("cuDeviceGet", byref(device), ordinal)
+            self._call("cuDevicePrimaryCtxRetain", byref(context), device)
+            self._contexts[ordinal] = int(context.value or 0)
+        self._call("cuCtxPushCurrent_v2", self._contexts[ordinal])
+        try:
+            yield
+        finally:
+            self._call("cuCtxPopCurrent_v2", byref(c_void_p()))
+
+    def allocate(self, nbytes: int) -> int:
+        """Return the address of new memory."""
+        address = c_uint64()
+        self._call("cuMemAlloc_v2", byref(address), nbytes)
+        return address.value
+
+    def free(self, address: int) -> None:
+        """Give memory back; waits for all work that may use it."""
+        self._call("cuMemFree_v2", address)
 
     def synchronize(self) -> None:
         """Wait for all work in the context, whoever's it is: TensorFlow's stream is not to be had from outside."""
