@@ -188,6 +188,7 @@ def main() -> int:
         return 2
     for each in devices:
         tf.config.experimental.set_memory_growth(each, True)
+    tf.config.experimental.enable_tensor_float_32_execution(False)
     checks, warnings = Checks(), Warnings()
     check_numbers(checks, of_tensorflow, to_tensorflow, "TensorFlow")
     torch = _torch()

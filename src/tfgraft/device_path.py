@@ -77,10 +77,13 @@ class DevicePath:
 
     def _engines_on(self, ordinal: int) -> list[DeviceEngine] | None:
         """Return the engines of the direct path on a GPU, None if there is none."""
-        with self._lock:
-            if ordinal not in self._engines:
-                self._engines[ordinal] = self._make_engines(ordinal)
+        try:
             return self._engines[ordinal]
+        except KeyError:
+            with self._lock:
+                if ordinal not in self._engines:
+                    self._engines[ordinal] = self._make_engines(ordinal)
+                return self._engines[ordinal]
 
     def _make_engines(self, ordinal: int) -> list[DeviceEngine] | None:
         if self._direct is None:

@@ -20,6 +20,7 @@ _BFLOAT = 4
 _KINDS = {0: "int", 1: "uint", 2: "float", _BFLOAT: "bfloat", 5: "complex"}
 _BOOL = 6
 _NAME = b"dltensor"
+_pointer = ctypes.PYFUNCTYPE(c_void_p, py_object, c_char_p)(("PyCapsule_GetPointer", ctypes.pythonapi))
 
 
 class _Tensor(ctypes.Structure):
@@ -82,8 +83,7 @@ class _Lent:
 
 
 def _tensor(capsule: object) -> Any:
-    get = ctypes.PYFUNCTYPE(c_void_p, py_object, c_char_p)(("PyCapsule_GetPointer", ctypes.pythonapi))
-    return _Tensor.from_address(get(capsule, _NAME))
+    return _Tensor.from_address(_pointer(capsule, _NAME))
 
 
 def _follows(shape: Sequence[int], strides: Sequence[int]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import weakref
 from collections import deque
@@ -121,8 +122,7 @@ class DeviceTensor:
     """
 
     def __init__(self, pool: DevicePool, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        nbytes = DeviceArray(0, shape, dtype).nbytes
-        self.array = DeviceArray(pool.take(nbytes), shape, dtype)
+        self.array = DeviceArray(pool.take(math.prod(shape) * dtype.itemsize), shape, dtype)
         self._pool = pool
 
     @property
