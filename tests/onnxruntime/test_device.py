@@ -16,7 +16,7 @@ import tensorflow as tf
 import tfgraft
 import tfgraft.runtime
 from tests.passes.graft import build, v1
-from tests.runtime.device import LABEL, register_device
+from tests.runtime.device import LABEL, HostMemory, OnGpu, register_device
 from tests.runtime.graphs import session_of
 from tfgraft.load import load
 from tfgraft.plugins.onnxruntime import captured, device
@@ -25,6 +25,7 @@ from tfgraft.plugins.onnxruntime.captured import Lane
 from tfgraft.plugins.onnxruntime.options import OnnxRuntimeOptions
 from tfgraft.plugins.onnxruntime.session import lay_out_weights, make_session
 from tfgraft.plugins.protocol import Array, BuiltEngine, Device, DeviceExecutor, Executor, device_kinds
+from tfgraft.predictor import Predictor
 from tfgraft.runtime.hot import hot_module
 
 _WEIGHTS = np.random.default_rng(0).standard_normal((4, 6)).astype(np.float32)
@@ -199,6 +200,18 @@ def test_shapes_that_come_again_are_captured_and_only_those_are_copied() -> None
         assert actions(4) == launched
         assert actions(4) == in_c
         assert actions(6) == actions(6) == actions(6) == in_place, "there are two graphs at most"
+
+
+def test_predictors_call_it_without_tensorflow() -> None:
+    tfgraft.runtime.reset_counters()
+    builder = OnHost()
+    graph_def = _grafted(_product, builder)
+    predict = Predictor(graph_def, load(build(_product), outputs=["out"]), lambda: None, HostMemory())
+    for rows in (3, 3, 3, 5, 0, 5, 5, 3):
+        (y,) = predict(OnGpu(_x(rows)))
+        np.testing.assert_allclose(y.numpy(), np.maximum(_x(rows) @ _WEIGHTS, 0) + 1, rtol=1e-5, atol=1e-6)
+    assert builder.memory.done.count("launch") == 4, "shapes that come again are captured"
+    assert tfgraft.runtime.counters().fallbacks == 0
 
 
 @pytest.mark.skipif(hot_module() is None, reason="there is no compiler here: nothing is staged")

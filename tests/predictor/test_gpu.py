@@ -16,31 +16,17 @@ import tensorflow as tf
 import tfgraft
 import tfgraft.runtime
 from tests.runtime.affine import affine_engine
-from tests.runtime.device import DeviceEngine, HostMemory, host
+from tests.runtime.device import DeviceEngine, HostMemory, OnGpu, host
 from tests.runtime.graphs import engine_graph
-from tfgraft.dlpack import capsule_of, gpu_of, view
+from tfgraft.dlpack import gpu_of, view
 from tfgraft.errors import EngineError, FeedError
 from tfgraft.load.model import LoadedModel, NamedTensor
-from tfgraft.plugins.protocol import Array, Device, DeviceArray
+from tfgraft.plugins.protocol import Array, Device
 from tfgraft.predictor import Predictor
 from tfgraft.runtime.cuda import CudaError
 from tfgraft.runtime.device_tensor import DevicePool, DeviceTensor
 
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
-
-
-class OnGpu:
-    """An array that says that it is in the memory of a GPU, as another library's tensor would."""
-
-    def __init__(self, array: Array, ordinal: int = 0) -> None:
-        self.array, self.ordinal = array, ordinal
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return 2, self.ordinal
-
-    def __dlpack__(self, stream: Any = None) -> Any:
-        lent = DeviceArray(self.array.ctypes.data, self.array.shape, self.array.dtype)
-        return capsule_of(lent, self.ordinal, self.array)
 
 
 class OfNumpy(OnGpu):

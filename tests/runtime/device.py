@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tfgraft.dlpack import capsule_of
 from tfgraft.plugins.protocol import (
     Array,
     BuildContext,
@@ -90,6 +91,22 @@ class HostMemory:
         """Copy."""
         self.done.append("to_device")
         host(target)[...] = source
+
+
+class OnGpu:
+    """An array that says that it is in the memory of a GPU, as another library's tensor would."""
+
+    def __init__(self, array: Array, ordinal: int = 0) -> None:
+        self.array, self.ordinal = array, ordinal
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """Return CUDA's number, and the GPU's."""
+        return 2, self.ordinal
+
+    def __dlpack__(self, stream: Any = None) -> Any:
+        """Return a capsule."""
+        lent = DeviceArray(self.array.ctypes.data, self.array.shape, self.array.dtype)
+        return capsule_of(lent, self.ordinal, self.array)
 
 
 @dataclass
