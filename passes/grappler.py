@@ -18,6 +18,7 @@ from tfgraft.graph.ref import TensorRef, control_source
 from tfgraft.graph.views import PASS_THROUGH
 from tfgraft.passes.base import PassContext, PassResult
 from tfgraft.passes.quantize_plan import QUANTIZED
+from tfgraft.quiet import quiet_remarks
 
 _LARGE = 1 << 16
 _READERS = frozenset(
@@ -86,7 +87,8 @@ class Grappler:
         rewrite.min_graph_nodes = -1
         rewrite.fail_on_optimizer_errors = False
         try:
-            optimized = tf_optimizer.OptimizeGraph(config, meta)
+            with quiet_remarks():
+                optimized = tf_optimizer.OptimizeGraph(config, meta)
         except Exception as error:  # what Grappler cannot read, TensorFlow may still run
             ctx.say(self.name, "warning", "grappler", f"Grappler refused the graph, which stays as it was: {error}")
             return PassResult(summary="refused")

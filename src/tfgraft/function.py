@@ -14,6 +14,7 @@ from tfgraft.load.model import NamedTensor, Resource, Signature
 from tfgraft.load.rename import with_own_functions
 from tfgraft.needed import fed_names, needed_part
 from tfgraft.outside import LIMIT, weights_outside
+from tfgraft.quiet import quiet_remarks
 
 
 def tensor_shape(spec: NamedTensor) -> Any:
@@ -102,7 +103,9 @@ def import_graph(
     made = [o.name for o in outputs if o.name not in feeds]
     part = needed_part(graph_def, feeds, made)
     kept = feeds if part is graph_def else {name: feeds[name] for name in fed_names(part, feeds)}
-    found = dict(zip(made, tf.graph_util.import_graph_def(part, kept, made, name=""), strict=True))
+    with quiet_remarks():  # on graphs that an older TensorFlow wrote
+        imported = tf.graph_util.import_graph_def(part, kept, made, name="")
+    found = dict(zip(made, imported, strict=True))
     results = [feeds[o.name] if o.name in feeds else found[o.name] for o in outputs]
     for spec, tensor in zip(outputs, results, strict=True):
         if tensor.shape.is_compatible_with(tensor_shape(spec)):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import sys
+import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
@@ -39,15 +41,49 @@ def quiet_stderr() -> Iterator[None]:
     One thread has it at a time, others wait; use it around one call. Python's own `sys.stderr` object is flushed before
     and after and not replaced.
     """
-    with _DESCRIPTOR:
-        sys.stderr.flush()
-        saved = os.dup(2)
-        nowhere = os.open(os.devnull, os.O_WRONLY)
+    with open(os.devnull, "wb") as nowhere, _redirected(nowhere.fileno()):
+        yield
+
+
+_REMARK = re.compile(rb"[IW]\d{4} \d\d:\d\d:.*\.cc:\d+\]|WARNING: All log messages before absl::InitializeLog")
+"""How lines begin that TensorFlow's C++ code writes where all is well."""
+
+
+@contextlib.contextmanager
+def quiet_remarks() -> Iterator[None]:
+    """Leave out what TensorFlow's C++ code remarks on standard error, its errors aside; anything else comes through.
+
+    What is written to file descriptor 2 meanwhile, by whichever thread, is seen after it.
+    """
+    with tempfile.TemporaryFile() as kept:
         try:
-            os.dup2(nowhere, 2)
+            with _redirected(kept.fileno()):
+                yield
+        finally:
+            kept.seek(0)
+            rest = b"".join(line for line in kept if not _REMARK.match(line))
+            if rest:
+                os.write(2, rest)
+
+
+@contextlib.contextmanager
+def _redirected(target: int) -> Iterator[None]:
+    with _DESCRIPTOR:
+        _flush()
+        try:
+            saved = os.dup(2)
+        except OSError:  # it is closed, as a daemon's may be
+            yield
+            return
+        try:
+            os.dup2(target, 2)
             yield
         finally:
-            sys.stderr.flush()
+            _flush()
             os.dup2(saved, 2)
             os.close(saved)
-            os.close(nowhere)
+
+
+def _flush() -> None:
+    if sys.stderr is not None:
+        sys.stderr.flush()
