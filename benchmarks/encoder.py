@@ -1,6 +1,7 @@
 """Transformer encoders through an engine inside TensorFlow against TensorFlow, in FP32.
 
-    python -m benchmarks.encoder [--engine NAME] [--only NAME ...] [--batch N ...] [--threads N] [--processor-time]
+    python -m benchmarks.encoder [--engine NAME] [--provider NAME] [--only NAME ...] [--batch N ...] [--threads N]
+                                 [--processor-time]
 
 Both run in turn in one process. A row gives the median of each in milliseconds, the median over rounds of how many
 times as fast the grafted graph is, in each repeat, and the relative L2 error of its output against TensorFlow's.
@@ -46,7 +47,8 @@ def measure(name: str, batch: int, how: argparse.Namespace) -> str:
     loaded, arrays = _loaded(name, batch)
     by_rank = {array.ndim: array for array in arrays}
     feed = {spec.name: by_rank[len(spec.shape)] for spec in loaded.inputs}
-    grafted = tfgraft.optimize(loaded, engine=how.engine, intra_op_threads=how.threads, strict=True)
+    options: dict[str, Any] = {"providers": [how.provider]} if how.provider else {}
+    grafted = tfgraft.optimize(loaded, engine=how.engine, intra_op_threads=how.threads, strict=True, **options)
     graphs = {"TensorFlow": loaded.graph_def, "tfgraft": grafted.graph_def}
     runs = {key: runner(graph_def, loaded, how.threads) for key, graph_def in graphs.items()}
     want, got = (np.asarray(run(feed)[0], np.float64) for run in runs.values())
@@ -62,6 +64,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engine", default="onnxruntime")
+    parser.add_argument("--provider", help="of ONNX Runtime, such as OpenVINOExecutionProvider")
     parser.add_argument("--only", nargs="+", choices=[*_SEEN, *ENCODERS], default=[*_SEEN, *ENCODERS], metavar="NAME")
     parser.add_argument("--batch", nargs="+", type=int, default=[1, 8])
     parser.add_argument("--threads", type=int, default=2)

@@ -49,22 +49,20 @@ def find_engine(name: str) -> EngineBuilder:
 
 
 def host_engine(node: Any, weights: Callable[[], Sequence[Array]], library: Callable[[], bytes]) -> HostEngine | None:
-    """Return an engine node's engine, loaded, to be called without TensorFlow.
+    """Return an engine node's engine, to be called without TensorFlow.
 
-    None if its builder is not known here, or makes engines for other devices' memory only.
+    None if its builder is not known here, or the engine works in other devices' memory only. It is loaded, unless it
+    may be called in a GPU's memory instead, where it would have its weights twice.
 
     Args:
         node: the NodeDef.
         weights: gives the values of its weight inputs.
         library: gives the function library of its graph, serialized.
     """
-    try:
-        builder = find_engine(node.attr["engine"].s.decode())
-    except UnknownEngine:
+    kinds = _device_kinds(node)
+    if "CPU" not in kinds:
         return None
-    if "CPU" not in device_kinds(builder):
-        return None
-    return HostEngine(_PROCESS, node, weights, library)
+    return HostEngine(_PROCESS, node, weights, library, load_now="GPU" not in kinds)
 
 
 def device_engine(
@@ -72,17 +70,19 @@ def device_engine(
 ) -> DeviceEngine | None:
     """Return an engine node's engine on the GPU of a pool, to be called without TensorFlow; see `host_engine`.
 
-    None if its builder is not known here, or makes engines for the CPU only.
+    None if its builder is not known here, or the engine works on the CPU only.
     """
-    attr = node.attr
-    name, signature = attr["engine"].s.decode(), read_metadata(attr["metadata"].s)
+    return DeviceEngine(_PROCESS, node, weights, library, pool) if "GPU" in _device_kinds(node) else None
+
+
+def _device_kinds(node: Any) -> tuple[str, ...]:
+    """Return the kinds of devices that an engine node's engine works on, none if its builder is not known here."""
+    engine, attr = node.attr["engine"].s.decode(), node.attr
     try:
-        builder = find_engine(name)
+        builder = find_engine(engine)
     except UnknownEngine:
-        return None
-    if "GPU" not in device_kinds(builder, signature.built(name, attr["payload"].s)):
-        return None
-    return DeviceEngine(_PROCESS, node, weights, library, pool)
+        return ()
+    return device_kinds(builder, read_metadata(attr["metadata"].s).built(engine, attr["payload"].s))
 
 
 def counters() -> Counters:

@@ -19,15 +19,25 @@ class HostEngine(NodeEngine):
 
     Who calls small models often does by itself what `compute` does: `tick()`, then `call(inputs)`, and where that
     raises `fall_back(inputs, error)`. Once a model has been through the caches a frame of Python costs more than that.
+
+    Args:
+        process, node, weights, library: see `NodeEngine`.
+        load_now: whether the engine is loaded before the first call.
     """
 
     def __init__(
-        self, process: Process, node: Any, weights: Callable[[], Sequence[Array]], library: Callable[[], bytes]
+        self,
+        process: Process,
+        node: Any,
+        weights: Callable[[], Sequence[Array]],
+        library: Callable[[], bytes],
+        load_now: bool = True,
     ) -> None:
         super().__init__(process, node, weights, library, Device())
         self.call: Callable[[Sequence[Array]], list[Array]] = self._load
-        with contextlib.suppress(LoadError):  # the calls tell of it
-            self._find()
+        if load_now:
+            with contextlib.suppress(LoadError):  # the calls tell of it
+                self._find()
 
     def compute(self, inputs: Sequence[Array]) -> list[Array]:
         """Compute all outputs, in new arrays.
