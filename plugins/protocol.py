@@ -194,11 +194,11 @@ class DeviceOutputs(Protocol):
     """Where a device executor puts its results; given by the runtime, for one call."""
 
     def allocate(self, i: int, shape: Sequence[int]) -> DeviceArray:
-        """Return TensorFlow's own buffer for output `i`, for the engine to fill in place."""
+        """Return the caller's own buffer for output `i`, for the engine to fill in place."""
         ...
 
     def scratch(self, nbytes: int) -> DeviceArray:
-        """Return working memory from TensorFlow's allocator, aligned to 256 bytes, that lasts until `run` returns."""
+        """Return working memory of the caller's, aligned to 256 bytes, that lasts until `run` returns."""
         ...
 
 
@@ -208,7 +208,7 @@ class DeviceExecutor(Protocol):
     def run(self, inputs: Sequence[DeviceArray], outputs: DeviceOutputs) -> None:
         """Compute every output.
 
-        TensorFlow may not have finished writing the inputs, nor using what memory it gives out: synchronize the
+        The caller may not have finished writing the inputs, nor using what memory it gives out: synchronize the
         context after the last `allocate` and `scratch` and before any work on the device, and wait for that work
         before returning.
 

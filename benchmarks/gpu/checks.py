@@ -1,9 +1,12 @@
-"""Checks that are printed as they are made, and a log that is kept."""
+"""Checks that are printed as they are made, a log that is kept, and the GPUs to check on."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from typing import Any
+
+import tensorflow as tf
 
 
 @dataclass
@@ -35,3 +38,13 @@ class Warnings(logging.Handler):
 
     def __hash__(self) -> int:
         return id(self)
+
+
+def growing_gpus() -> list[Any]:
+    """Return the GPUs that TensorFlow sees, told to take their memory as it needs it; say so if there is none."""
+    devices: list[Any] = tf.config.list_physical_devices("GPU")
+    if not devices:
+        print("TensorFlow sees no GPU here.")
+    for each in devices:
+        tf.config.experimental.set_memory_growth(each, True)
+    return devices

@@ -98,19 +98,7 @@ def _grafted(name: str, net: Net, precision: str, settings: dict[str, str]) -> C
 
 def _predictor(name: str, net: Net, precision: str, settings: dict[str, str]) -> Contender:
     grafted, _ = _optimized(net, precision, settings)
-    predict = grafted.predictor()
-
-    def call(x: Any) -> tuple[Call, Call]:
-        with tf.device("/GPU:0"):
-            fed = tf.identity(tf.constant(x))
-        last: list[Any] = []
-
-        def once() -> None:
-            last[:] = predict(fed)
-
-        return once, lambda: last[0].numpy()
-
-    return Contender(name, call)
+    return Contender(name, partial(_called, grafted.predictor(), waits=False))
 
 
 def _optimized(net: Net, precision: str, settings: dict[str, str]) -> tuple[tfgraft.Grafted, Step]:

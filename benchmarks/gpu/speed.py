@@ -28,6 +28,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.gpu.checks import growing_gpus
 from benchmarks.gpu.contenders import Contender, Net, contenders
 from benchmarks.precision.models import values
 from tfgraft.distance import relative_error
@@ -145,12 +146,9 @@ def main() -> int:
     parser.add_argument("--only", default="")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    devices = tf.config.list_physical_devices("GPU")
+    devices = growing_gpus()
     if not devices:
-        print("TensorFlow sees no GPU here.")
         return 2
-    for each in devices:
-        tf.config.experimental.set_memory_growth(each, True)
     batches = [int(batch) for batch in options.batches.split(",")]
     only = [name for name in options.only.split(",") if name]
     rows = measure(Net(options.net), batches, options.rounds, options.nhwc, only)

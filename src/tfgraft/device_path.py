@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tfgraft.arguments import Slot
-from tfgraft.direct import Direct
-from tfgraft.dlpack import gpu_of
+from tfgraft.direct import Direct, in_turn
 from tfgraft.errors import FeedError
 
 if TYPE_CHECKING:
-    from tfgraft.runtime.device_engine import DeviceEngine
-    from tfgraft.runtime.device_tensor import DeviceMemory
+    from tfgraft.runtime.device_tensor import OwnMemory
+
+_Call = Callable[[Sequence[Any]], list[Any]]
 
 
 class DevicePath:
@@ -33,15 +33,19 @@ class DevicePath:
         library: Callable[[], bytes],
         slots: Sequence[Slot],
         function: Callable[[], Any],
-        memory: DeviceMemory | None = None,
+        memory: OwnMemory | None = None,
     ) -> None:
         self._direct, self._library = direct, library
         self._slots, self._function, self._memory = slots, function, memory
-        self._engines: dict[int, list[DeviceEngine] | None] = {}
+        self._calls: dict[int, _Call | None] = {}
         self._lock = threading.Lock()
 
-    def run(self, values: Sequence[Any]) -> list[Any]:
+    def run(self, values: Sequence[Any], places: Sequence[int | None]) -> list[Any]:
         """Compute the outputs, in the memory of the GPU where the inputs are.
+
+        Args:
+            values: the inputs, in order.
+            places: the GPU of each, None for host memory; see `tfgraft.dlpack.gpu_of`.
 
         Returns:
             `DeviceTensor`s from engines that compute the whole model, else tensors of TensorFlow.
@@ -50,23 +54,14 @@ class DevicePath:
             FeedError: an input is somewhere else, or of the wrong type or shape.
             EngineError: the engine failed, and the model was made with `strict=True`.
         """
-        ordinal = self._place(values)
+        ordinal = self._place(places)
         lent = [slot.borrow(value) for slot, value in zip(self._slots, values, strict=True)]
         capsules, arrays = [capsule for capsule, _ in lent], [array for _, array in lent]
-        engines = self._engines_on(ordinal)
-        if engines is None or self._direct is None:
-            return self._by_tensorflow(capsules)
-        known: list[Any] = list(arrays)
-        tensors: list[Any] = [None] * len(arrays)
-        for engine, step in zip(engines, self._direct.steps, strict=True):
-            made = engine.run([known[i] for i in step.inputs])
-            tensors += made
-            known += [tensor.array for tensor in made]
-        return [tensors[i] for i in self._direct.outputs]
+        call = self._call_on(ordinal)
+        return self._by_tensorflow(capsules) if call is None else call(arrays)
 
-    def _place(self, values: Sequence[Any]) -> int:
-        """Return the number of the one GPU that all values are on."""
-        places = [gpu_of(value) for value in values]
+    def _place(self, places: Sequence[int | None]) -> int:
+        """Return the number of the one GPU that all inputs are on."""
         if None not in places and len({*places}) == 1:
             return places[0] or 0
         told = [
@@ -75,17 +70,17 @@ class DevicePath:
         ]
         raise FeedError(f"Inputs are in several places: {', '.join(told)}.", "Give all of them in one place.")
 
-    def _engines_on(self, ordinal: int) -> list[DeviceEngine] | None:
-        """Return the engines of the direct path on a GPU, None if there is none."""
+    def _call_on(self, ordinal: int) -> _Call | None:
+        """Return the direct path on a GPU, None if there is none."""
         try:
-            return self._engines[ordinal]
+            return self._calls[ordinal]
         except KeyError:
             with self._lock:
-                if ordinal not in self._engines:
-                    self._engines[ordinal] = self._make_engines(ordinal)
-                return self._engines[ordinal]
+                if ordinal not in self._calls:
+                    self._calls[ordinal] = self._make_call(ordinal)
+                return self._calls[ordinal]
 
-    def _make_engines(self, ordinal: int) -> list[DeviceEngine] | None:
+    def _make_call(self, ordinal: int) -> _Call | None:
         if self._direct is None:
             return None
         from tfgraft.runtime import device_engine
@@ -93,13 +88,13 @@ class DevicePath:
         from tfgraft.runtime.device_tensor import DevicePool
 
         pool = DevicePool(self._memory or Cuda(), ordinal)
-        engines = []
+        runs = []
         for step in self._direct.steps:
             engine = device_engine(step.node, step.weights, self._library, pool)
             if engine is None:
                 return None
-            engines.append(engine)
-        return engines
+            runs.append(engine.run)
+        return in_turn(self._direct, runs)
 
     def _by_tensorflow(self, capsules: Sequence[Any]) -> list[Any]:
         import tensorflow as tf

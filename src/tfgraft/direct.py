@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,6 +49,22 @@ class Direct:
 
     steps: tuple[Step, ...]
     outputs: tuple[int, ...]
+
+
+def in_turn(
+    direct: Direct, runs: Sequence[Callable[[Sequence[Any]], list[Any]]]
+) -> Callable[[Sequence[Any]], list[Any]]:
+    """Return a function of the model's inputs that computes its outputs; `runs` call the engines, one for each step."""
+    steps = [(run, step.inputs) for run, step in zip(runs, direct.steps, strict=True)]
+    outputs = direct.outputs
+
+    def call(tensors: Sequence[Any]) -> list[Any]:
+        values = list(tensors)
+        for run, inputs in steps:
+            values += run([values[i] for i in inputs])
+        return [values[i] for i in outputs]
+
+    return call
 
 
 def weights_of(nodes: Mapping[str, Any], engine: Any) -> list[Array]:

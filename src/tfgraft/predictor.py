@@ -9,13 +9,13 @@ import numpy as np
 
 from tfgraft.arguments import Arguments, Slot
 from tfgraft.device_path import DevicePath
-from tfgraft.direct import Direct, find_direct
+from tfgraft.direct import Direct, find_direct, in_turn
 from tfgraft.dlpack import gpu_of
 from tfgraft.load.model import LoadedModel
 from tfgraft.plugins.protocol import Array
 
 if TYPE_CHECKING:
-    from tfgraft.runtime.device_tensor import DeviceMemory
+    from tfgraft.runtime.device_tensor import OwnMemory
     from tfgraft.runtime.host_engine import HostEngine
 
 _Run = Callable[[Sequence[Array]], list[Array]]
@@ -49,7 +49,7 @@ class Predictor:
     """
 
     def __init__(
-        self, graph_def: Any, loaded: LoadedModel, function: Callable[[], Any], memory: DeviceMemory | None = None
+        self, graph_def: Any, loaded: LoadedModel, function: Callable[[], Any], memory: OwnMemory | None = None
     ) -> None:
         self._arguments = Arguments(loaded)
         self._fits = self._arguments.gate.fits
@@ -104,9 +104,10 @@ class Predictor:
         by_name = bool(named)
         if not named and len(values) == 1 and isinstance(values[0], Mapping):
             given, by_name = self._arguments.by_name(values, named), True
-        if any(gpu_of(value) is not None for value in given):
+        places = [gpu_of(value) for value in given]
+        if any(place is not None for place in places):
             self._arguments.check_count(given)
-            results = self._on_gpu.run(given)
+            results = self._on_gpu.run(given, places)
         else:
             results = self._run(self._arguments.in_order(given))
         return dict(zip(self._arguments.outputs, results, strict=True)) if by_name else results
@@ -146,24 +147,11 @@ def _engine_calls(direct: Direct | None, library: Callable[[], bytes], slots: Se
         engine.compute if all(i < count for i in step.inputs) else engine.run
         for engine, step in zip(engines, direct.steps, strict=True)
     ]
-    return _Calls(_in_turn(direct, known), _in_turn(direct, [engine.run for engine in engines]))
+    return _Calls(in_turn(direct, known), in_turn(direct, [engine.run for engine in engines]))
 
 
 def _known(places: Sequence[tuple[HostEngine, int]]) -> Callable[[tuple[int, ...]], bool]:
     return lambda shape: all(engine.accepts(place, shape) for engine, place in places)
-
-
-def _in_turn(direct: Direct, runs: Sequence[_Run]) -> _Run:
-    steps = [(run, step.inputs) for run, step in zip(runs, direct.steps, strict=True)]
-    outputs = direct.outputs
-
-    def call(arrays: Sequence[Array]) -> list[Array]:
-        values = list(arrays)
-        for run, inputs in steps:
-            values += run([values[i] for i in inputs])
-        return [values[i] for i in outputs]
-
-    return call
 
 
 def _function_run(loaded: LoadedModel, function: Any) -> _Run:

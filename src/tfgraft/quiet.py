@@ -55,7 +55,12 @@ def quiet_remarks() -> Iterator[None]:
 
     What is written to file descriptor 2 meanwhile, by whichever thread, is seen after it.
     """
-    with tempfile.TemporaryFile() as kept:
+    with contextlib.ExitStack() as stack:
+        try:
+            kept = stack.enter_context(tempfile.TemporaryFile())
+        except OSError:  # there is no place for one: rather remarks than no graph
+            yield
+            return
         try:
             with _redirected(kept.fileno()):
                 yield
@@ -85,5 +90,5 @@ def _redirected(target: int) -> Iterator[None]:
 
 
 def _flush() -> None:
-    if sys.stderr is not None:
+    with contextlib.suppress(AttributeError, ValueError):  # there is none, or it is closed
         sys.stderr.flush()

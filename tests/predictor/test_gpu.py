@@ -16,12 +16,12 @@ import tensorflow as tf
 import tfgraft
 import tfgraft.runtime
 from tests.runtime.affine import affine_engine
-from tests.runtime.device import DeviceEngine, HostMemory, OnGpu, host
+from tests.runtime.device import DeviceEngine, HostMemory, OnGpu
 from tests.runtime.graphs import engine_graph
 from tfgraft.dlpack import gpu_of, view
 from tfgraft.errors import EngineError, FeedError
 from tfgraft.load.model import LoadedModel, NamedTensor
-from tfgraft.plugins.protocol import Array, Device
+from tfgraft.plugins.protocol import Device
 from tfgraft.predictor import Predictor
 from tfgraft.runtime.cuda import CudaError
 from tfgraft.runtime.device_tensor import DevicePool, DeviceTensor
@@ -64,10 +64,6 @@ def predictor(memory: HostMemory, strict: bool = False, name: str = "", **built:
     return Predictor(graph_def, LoadedModel(graph_def, inputs, outputs), lambda: None, memory), name
 
 
-def numbers(result: Any) -> Array:
-    return np.array(host(result.array))
-
-
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16", "int32", "uint8"])
 @pytest.mark.parametrize("shape", [(2, 3), (), (0, 3), (1, 5, 1)])
 def test_tensors_go_to_the_engine_and_results_stay(
@@ -92,11 +88,11 @@ def test_results_are_taken_by_dlpack_and_last_as_long_as_what_took_them(
     predict, _ = predictor(memory)
     (y,) = predict(OnGpu(X))
     assert gpu_of(y) == 0
-    assert y.__cuda_array_interface__["data"] == (y.array.address, False)
+    assert y.__cuda_array_interface__["data"] == (y.address, False)
     (z,) = predict(y)  # results are inputs of the next call
     np.testing.assert_array_equal(z.numpy(), (X * 2 + 1) * 2 + 1)
     capsule, gone = y.__dlpack__(stream=1, max_version=(1, 0)), weakref.ref(y)
-    address = y.array.address
+    address = y.address
     del y
     gc.collect()
     assert gone() is not None, "the capsule keeps it"
@@ -116,13 +112,13 @@ def test_memory_is_used_again_and_given_back_in_the_end(memory: HostMemory, engi
         predict(OnGpu(X))
     assert memory.done.count("allocate") == 2, "one piece for the result and one to work in"
     kept = [predict(OnGpu(X))[0] for _ in range(5)]
-    assert len({y.array.address for y in kept}) == 5
+    assert len({y.address for y in kept}) == 5
     for rows in range(1, 60):
         predict(OnGpu(np.ones((rows, 3), np.float32)))
     assert len(memory.pieces) < 40, "pieces of all sizes are not kept for ever"
     del predict
     gc.collect()
-    np.testing.assert_array_equal(numbers(kept[0]), X * 2 + 1)
+    np.testing.assert_array_equal(kept[0].numpy(), X * 2 + 1)
     assert memory.pieces
     kept.clear()
     gc.collect()

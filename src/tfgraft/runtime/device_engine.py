@@ -69,7 +69,7 @@ class DeviceEngine(NodeEngine):
         tensor = DeviceTensor(self._pool, result.shape, result.dtype)
         # What used this memory before may be under way.
         self._pool.memory.synchronize()
-        self._pool.memory.to_device(tensor.array, result)
+        self._pool.memory.to_device(tensor, result)
         return tensor
 
 
@@ -82,13 +82,8 @@ class _NewDeviceOutputs(NewOutputs):
         super().__init__(*args)
         self._working: list[DeviceTensor] = []
 
-    def allocate(self, i: int, shape: Sequence[int]) -> DeviceArray:
-        """See `tfgraft.plugins.protocol.DeviceOutputs`."""
-        made: DeviceTensor = super().allocate(i, shape)
-        return made.array
-
     def scratch(self, nbytes: int) -> DeviceArray:
         """See `tfgraft.plugins.protocol.DeviceOutputs`."""
         made: DeviceTensor = self._make((nbytes,), np.dtype(np.uint8))
         self._working.append(made)
-        return made.array
+        return made

@@ -16,13 +16,14 @@ import numpy as np
 from tfgraft.dlpack import CUDA, capsule_of
 from tfgraft.plugins.protocol import Array, DeviceArray
 from tfgraft.runtime.cuda import CudaError
+from tfgraft.runtime.device_call import DeviceMemory
 
 _KEPT = 16
 """So many pieces of memory that nobody uses are kept for the next calls."""
 
 
-class DeviceMemory(Protocol):
-    """What is needed of the CUDA driver; see `tfgraft.runtime.cuda.Cuda`."""
+class OwnMemory(DeviceMemory, Protocol):
+    """What is needed of the CUDA driver besides, to have memory of one's own; see `tfgraft.runtime.cuda.Cuda`."""
 
     def current(self, ordinal: int) -> AbstractContextManager[None]:
         """Make a device's primary context the calling thread's for a while."""
@@ -34,18 +35,6 @@ class DeviceMemory(Protocol):
 
     def free(self, address: int) -> None:
         """Give memory back."""
-        ...
-
-    def synchronize(self) -> None:
-        """Wait for all work on the device."""
-        ...
-
-    def to_host(self, array: DeviceArray) -> Array:
-        """Return a copy in host memory."""
-        ...
-
-    def to_device(self, target: DeviceArray, source: Array) -> None:
-        """Copy an array to the device."""
         ...
 
 
@@ -60,7 +49,7 @@ class DevicePool:
         ordinal: the GPU's number.
     """
 
-    def __init__(self, memory: DeviceMemory, ordinal: int) -> None:
+    def __init__(self, memory: OwnMemory, ordinal: int) -> None:
         self.memory, self.ordinal = memory, ordinal
         self._free: list[tuple[int, int]] = []
         # Apart, since tensors go at any time, in the middle of `take` as well, and appending needs no lock.
@@ -101,13 +90,13 @@ class DevicePool:
             self._returned.append((nbytes, address))
 
 
-def _free_all(memory: DeviceMemory, ordinal: int, pieces: MutableSequence[tuple[int, int]]) -> None:
+def _free_all(memory: OwnMemory, ordinal: int, pieces: MutableSequence[tuple[int, int]]) -> None:
     with contextlib.suppress(CudaError), memory.current(ordinal):  # the device may be gone
         while pieces:
             memory.free(pieces.pop()[1])
 
 
-class DeviceTensor:
+class DeviceTensor(DeviceArray):
     """A result in the memory of a GPU, complete when it is returned.
 
     Others use its memory without a copy: whatever takes DLPack (`torch.from_dlpack(result)`,
@@ -121,24 +110,11 @@ class DeviceTensor:
         dtype: the type of its elements.
     """
 
+    _pool: DevicePool
+
     def __init__(self, pool: DevicePool, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        self.array = DeviceArray(pool.take(math.prod(shape) * dtype.itemsize), shape, dtype)
-        self._pool = pool
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Its dimensions."""
-        return self.array.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The type of its elements."""
-        return self.array.dtype
-
-    @property
-    def __cuda_array_interface__(self) -> dict[str, Any]:
-        """What CuPy, Numba, PyTorch and others read to use the memory without a copy."""
-        return self.array.__cuda_array_interface__
+        super().__init__(pool.take(math.prod(shape) * dtype.itemsize), shape, dtype)
+        object.__setattr__(self, "_pool", pool)  # its class is frozen
 
     def __dlpack_device__(self) -> tuple[int, int]:
         """Return DLPack's number of the kind of device, and the GPU's number."""
@@ -159,12 +135,12 @@ class DeviceTensor:
         """
         if copy or dl_device not in (None, self.__dlpack_device__()):
             raise BufferError(f"this result is shared in the memory of GPU {self._pool.ordinal} only; see numpy()")
-        return capsule_of(self.array, self._pool.ordinal, self)
+        return capsule_of(self, self._pool.ordinal, self)
 
     def numpy(self) -> Array:
         """Return a copy in host memory."""
         with self._pool.memory.current(self._pool.ordinal):
-            return self._pool.memory.to_host(self.array)
+            return self._pool.memory.to_host(self)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         """Return `numpy()`, for NumPy's functions."""
@@ -177,6 +153,6 @@ class DeviceTensor:
         return f"DeviceTensor(shape={self.shape}, dtype={self.dtype}, GPU {self._pool.ordinal})"
 
     def __del__(self) -> None:
-        array = getattr(self, "array", None)  # there is none where memory was short
-        if array is not None:
-            self._pool.give(array.address, array.nbytes)
+        pool = getattr(self, "_pool", None)  # there is none where memory was short
+        if pool is not None:
+            pool.give(self.address, self.nbytes)
